@@ -1,0 +1,21 @@
+"""tunekit fine-tunes pretrained checkpoints from recipes. The public names are those in `__all__`."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["Recipe", "evaluate", "finetune", "predict"]
+
+HOMES = {
+    "Recipe": "tunekit.recipe",
+    "evaluate": "tunekit.workflow",
+    "finetune": "tunekit.workflow",
+    "predict": "tunekit.workflow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use, so that `import tunekit` stays light."""
+    if name not in HOMES:
+        raise AttributeError(f"module 'tunekit' has no attribute {name!r}")
+    return getattr(importlib.import_module(HOMES[name]), name)

@@ -1,0 +1,155 @@
+"""Checkpoints: a directory `step-00000120` is complete and verified, or does not exist.
+
+Everything is written beside (`.tmp-...`), flushed to the disk, listed with its sha256 in `manifest.json`,
+which comes last, and renamed. Tensors are safetensors and all else is JSON: nothing read here can run code.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunekit.errors import EnvironmentFailure
+
+NAME = re.compile(r"step-(\d{8})")
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A complete checkpoint on disk."""
+
+    path: Path
+    step: int
+
+    def manifest(self) -> dict[str, Any]:
+        """What the checkpoint says about itself."""
+        document: dict[str, Any] = json.loads((self.path / "manifest.json").read_text())
+        return document
+
+    def tensors(self, name: str) -> dict[str, Any]:
+        """The tensors of one file, by name, on the CPU."""
+        from safetensors.torch import load_file
+
+        return load_file(self.path / f"{name}.safetensors")
+
+
+def save(
+    folder: Path, step: int, tensors: Mapping[str, Mapping[str, Any]], state: Mapping[str, Any]
+) -> Saved:
+    """Write a checkpoint; when this returns, it survives a power cut.
+
+    Raises:
+        EnvironmentFailure: it could not be written; what was there before is intact.
+    """
+    from safetensors.torch import save_file
+
+    final = folder / f"step-{step:08d}"
+    beside = folder / f".tmp-{final.name}-{os.getpid()}"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        for name, content in tensors.items():
+            save_file(
+                {key: value.contiguous() for key, value in content.items()}, beside / f"{name}.safetensors"
+            )
+        files = {
+            path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in beside.iterdir()
+        }
+        manifest = {"schema": SCHEMA, "step": step, "state": dict(state), "files": files}
+        (beside / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        for path in [*beside.iterdir(), beside]:
+            flush(path)
+        swap_in(beside, final)
+        flush(folder)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        free = shutil.disk_usage(folder).free if folder.exists() else 0
+        raise EnvironmentFailure(
+            f"the checkpoint of step {step} could not be written to {folder} "
+            f"({error}; {free:,} bytes are free); earlier checkpoints are intact: "
+            "make room and run the same command again"
+        ) from None
+    return Saved(final, step)
+
+
+def swap_in(new: Path, final: Path) -> None:
+    """Give `new` the name `final`; one that has the name is deleted only after that."""
+    old = final.with_name(f".old-{final.name}")
+    if final.exists():
+        final.rename(old)
+    new.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(folder: Path) -> None:
+    """Finish or undo what dead processes began: half-written, half-replaced and half-deleted checkpoints."""
+    for old in folder.glob(".old-step-*"):
+        final = folder / old.name.removeprefix(".old-")
+        if not final.exists():
+            old.rename(final)
+    for pattern in (".tmp-step-*", ".del-step-*", ".old-step-*"):
+        for left in folder.glob(pattern):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Make a file or directory reach the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: Path) -> str:
+    """A file's sha256, as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def all_saved(folder: Path) -> list[Saved]:
+    """The checkpoints of a run by step, the newest first; other names are ignored."""
+    found = ((NAME.fullmatch(path.name), path) for path in folder.glob("step-*") if path.is_dir())
+    return sorted((Saved(path, int(m[1])) for m, path in found if m), key=lambda saved: -saved.step)
+
+
+def damage(saved: Saved) -> str | None:
+    """What is wrong with a checkpoint, or None when every byte is as it was written."""
+    try:
+        manifest = saved.manifest()
+        files = manifest["files"].items()
+        if manifest["schema"] != SCHEMA or manifest["step"] != saved.step:
+            return "its manifest is of another kind or step"
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return "its manifest.json is missing or unreadable"
+    for name, facts in files:
+        path = saved.path / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != facts["size"] or sha256(path) != facts["sha256"]:
+            return f"{name} is damaged"
+    return None
+
+
+def newest_good(folder: Path) -> tuple[Saved | None, list[str]]:
+    """The newest undamaged checkpoint, and what is wrong with newer ones."""
+    complaints: list[str] = []
+    for saved in all_saved(folder):
+        wrong = damage(saved)
+        if wrong is None:
+            return saved, complaints
+        complaints.append(f"{saved.path.name} cannot be used: {wrong}")
+    return None, complaints
+
+
+def prune(folder: Path, keep: int, best: int | None) -> None:
+    """Delete all checkpoints but the newest `keep` and the best."""
+    for number, saved in enumerate(all_saved(folder)):
+        if number >= keep and saved.step != best:
+            shutil.rmtree(saved.path.rename(folder / f".del-{saved.path.name}"))

@@ -1,0 +1,204 @@
+"""The command line: one short function per command. What is heavy is imported inside."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunekit.console import duration, out, table
+from tunekit.environment import configure, process_index
+from tunekit.errors import explain
+
+app = typer.Typer(
+    name="tunekit",
+    help="Fine-tune pretrained checkpoints on the classic tasks, from a YAML recipe.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to override.")
+]
+RunOrModel = Annotated[
+    str, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, or a model folder in one.")
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results, warnings and errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use no network.")]
+
+
+@app.command()
+def finetune(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")],
+    overrides: Overrides = None,
+    output: Output = None,
+    resume: Annotated[str, typer.Option(help="auto, never, or the path of a run or checkpoint.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin a run anew.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, show the resolved recipe, write nothing.")
+    ] = False,
+    offline: Offline = False,
+    processes: Annotated[
+        str, typer.Option(help="Processes on this machine, or auto for one per GPU.")
+    ] = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Check, train, evaluate and save, as a recipe says; the same command continues an interrupted run."""
+    begin(as_json=as_json, quiet=quiet, offline=offline)
+    from tunekit import recipe as recipes
+    from tunekit.launch import relaunched
+
+    settings = recipes.load(
+        recipe, overrides or [], out.say
+    )  # its errors come before anything heavy is imported
+    if dry_run:
+        out.say(settings.to_yaml().rstrip())
+    elif relaunched(processes):
+        return
+    from tunekit import workflow
+
+    run = workflow.finetune(
+        settings, name=Path(recipe).stem, output=output, resume=resume, overwrite=overwrite, dry_run=dry_run
+    )
+    show(str(run.path), "checked" if dry_run else run.status, {} if dry_run else run.metrics(), run.facts)
+
+
+@app.command()
+def evaluate(
+    run_or_model: RunOrModel,
+    overrides: Overrides = None,
+    split: Annotated[
+        str | None, typer.Option(help="The split to score; by default test, else validation.")
+    ] = None,
+    output: Output = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score a split with a finished model; write metrics and predictions."""
+    begin(as_json=as_json, quiet=quiet, offline=offline)
+    from tunekit import workflow
+
+    target, metrics = workflow.evaluate(run_or_model, *(overrides or []), split=split, output=output)
+    show(str(target), "finished", metrics, {})
+
+
+@app.command()
+def predict(
+    run_or_model: RunOrModel,
+    source: Annotated[
+        str, typer.Option("--input", "-i", help="A file of rows, or - for standard input.")
+    ] = "-",
+    output: Output = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="ROLE=COLUMN, where it cannot be inferred.")
+    ] = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Answer rows: one JSON line for each, in order."""
+    begin(as_json=True, quiet=quiet, offline=offline)
+    from tunekit import workflow
+
+    columns = dict(pair.split("=", 1) for pair in column or [] if "=" in pair)
+    answers = workflow.predict(run_or_model, source, columns)
+    with output.open("w") if output else sys.stdout as file:
+        for answer in answers:
+            file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="The recipe to print.")] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """List the shipped recipes, or print one."""
+    begin(as_json=as_json)
+    from tunekit import recipe
+
+    if name is None:
+        shipped = {each: summary(path) for each, path in recipe.shipped().items()}
+        out.result(
+            {"recipes": shipped},
+            table(["recipe", ""], [[each, f"  {text}"] for each, text in shipped.items()]),
+        )
+    else:
+        text = recipe.find(name).read_text()
+        out.result({"name": name, "recipe": text}, text.rstrip())
+
+
+@app.command()
+def tasks(as_json: AsJson = False, debug: Debug = False) -> None:
+    """List the tasks."""
+    begin(as_json=as_json)
+    from tunekit import tasks as kinds
+
+    found = {name: (kinds.find(name).__doc__ or "").splitlines()[0] for name in kinds.names()}
+    out.result({"tasks": found}, "\n".join(f"{name:<24}{text}" for name, text in found.items()))
+
+
+@app.command()
+def schema(debug: Debug = False) -> None:
+    """Print the JSON Schema of a recipe, for editors."""
+    begin(as_json=False)
+    from tunekit.recipe.schema import schema as make_schema
+
+    print(json.dumps(make_schema(), indent=2))
+
+
+def begin(*, as_json: bool, quiet: bool = False, offline: bool = False) -> None:
+    """Set up how to talk, and what the libraries may do."""
+    out.json, out.quiet = as_json, quiet
+    out.speaks = process_index() == 0
+    configure(offline=offline)
+
+
+def show(run: str, status: str, metrics: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Print the result of a run: its metrics with their intervals, how long it took, and where it is."""
+    seconds = facts.get("timings", {}).get("total")
+    document = {"run": run, "status": status, "metrics": metrics, "seconds": seconds}
+    rows = [
+        [f"{split} {name}", f"{score['value']:.4f}", interval(score), str(score["n"])]
+        for split, scores in metrics.items()
+        for name, score in scores.items()
+    ]
+    lines = [table(["metric", "value", "95 % interval", "n"], rows)] if rows else []
+    took = f" in {duration(seconds)}" if seconds else ""
+    out.result(document, "\n".join([*lines, f"{status}{took}: {run}"]))
+
+
+def interval(score: dict[str, Any]) -> str:
+    """A metric's interval as text."""
+    return "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
+
+
+def summary(path: Path) -> str:
+    """The first sentence of a recipe's head comment."""
+    lines = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
+    return next((line for line in lines if line and not line.startswith("yaml-language-server")), "")
+
+
+def main() -> None:
+    """Run a command; every error ends as one message and its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if "--debug" in sys.argv:
+            raise
+        usage = getattr(error, "format_message", None)  # an error of the command line itself
+        message, code = (usage(), 2) if usage else explain(error)
+        out.error(message)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,102 @@
+"""What tunekit says: results to stdout, talk to stderr, all through one object."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+
+class Console:
+    """Results go to stdout and talk to stderr, so that `--json` can be piped."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.quiet = False
+        self.speaks = True  # False on all processes of a run but the first
+
+    def say(self, text: str) -> None:
+        """Tell something that is good to know."""
+        if self.speaks and not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Tell something that the user should act on."""
+        if self.speaks:
+            print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    def error(self, text: str) -> None:
+        """Tell why the command failed."""
+        print(f"error: {text}", file=sys.stderr, flush=True)
+
+    def result(self, document: dict[str, Any], text: str) -> None:
+        """Give the command's result: a JSON document with `--json`, else text."""
+        if self.speaks:
+            print(json.dumps(document, ensure_ascii=False) if self.json else text, flush=True)
+
+    def live(self) -> "Live | Silent":
+        """A line that changes in place on a terminal, and is silent elsewhere."""
+        return Live() if self.speaks and not self.quiet and sys.stderr.isatty() else Silent()
+
+
+class Silent(nullcontext["Silent"]):
+    """Stands in for `Live` where nobody watches."""
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def update(self, text: str, done: float) -> None:
+        """Show nothing."""
+
+
+class Live(AbstractContextManager["Live"]):
+    """One line of progress, drawn by rich."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        columns = (
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.description}"),
+        )
+        self.progress = Progress(*columns, console=RichConsole(stderr=True), transient=True)
+        self.bar = self.progress.add_task("", total=1.0)
+
+    def __enter__(self) -> "Live":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def update(self, text: str, done: float) -> None:
+        """Show a line of text beside a bar that is filled to the share `done`."""
+        self.progress.update(self.bar, description=text, completed=done)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Plain text columns: the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = []
+    for row in [header, *rows]:
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 10 s, 2 h 05 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+out = Console()

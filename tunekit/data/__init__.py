@@ -1,0 +1,1 @@
+"""Data: from files and Hub ids to rows keyed by role, to windows, to batches."""

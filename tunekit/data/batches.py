@@ -1,0 +1,203 @@
+"""Batches: which rows make a step, how a step is divided, and windows as one tensor each.
+
+A step is defined by its rows alone. How many processes share it and into how many forwards it is cut changes
+neither the plan nor the sum of the gradients.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunekit.data.windows import Encoded
+from tunekit.tasks.base import IGNORE, Task, Window
+
+Index = NDArray[np.int64]
+
+
+def plan(rows: int, seed: int, epoch: int, batch_size: int) -> list[Index]:
+    """The row numbers of every step of an epoch: a pure function, whatever the devices or restarts."""
+    order = np.random.default_rng([seed, epoch]).permutation(rows)
+    return [order[start : start + batch_size] for start in range(0, rows, batch_size)]
+
+
+def share(lengths: Index, processes: int, process: int) -> Index:
+    """The positions of the windows that one process takes: dealt by length, back and forth."""
+    order = np.argsort(-lengths, kind="stable")
+    turn = np.arange(len(order)) % (2 * processes)
+    dealt_to = np.where(turn < processes, turn, 2 * processes - 1 - turn)
+    return np.asarray(order[dealt_to == process])
+
+
+def cut_by_tokens(lengths: Index, budget: int, overhead: int) -> list[Index]:
+    """Cut windows into groups of similar length with the least work: padded tokens, plus a price per group.
+
+    No group has more than `budget` padded tokens, unless a single window has. Positions are into `lengths`.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    sizes = lengths[order]
+    best = np.zeros(len(order) + 1, np.int64)  # work of the first i windows
+    start = np.zeros(len(order) + 1, np.int64)  # where the last group of that begins
+    for end in range(1, len(order) + 1):
+        begins = np.arange(end)
+        padded = sizes[:end] * (end - begins)  # the first window of a group is its longest
+        work = np.where(
+            (padded <= budget) | (begins == end - 1), best[:end] + padded + overhead, np.iinfo(np.int64).max
+        )
+        start[end] = int(work.argmin())
+        best[end] = work[start[end]]
+    groups, end = [], len(order)
+    while end:
+        groups.append(order[start[end] : end])
+        end = int(start[end])
+    return groups[::-1]  # the longest first: what does not fit fails early
+
+
+def cut_by_count(lengths: Index, most: int) -> list[Index]:
+    """Cut windows into groups of at most `most`, of similar length."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[start : start + most] for start in range(0, len(order), most)]
+
+
+def collate(windows: Sequence[Window], pad_token: int) -> dict[str, Any]:
+    """The inputs of several windows as tensors: lists padded on the right, others stacked."""
+    import torch
+
+    fill = {"input_ids": pad_token, "labels": IGNORE}
+    batch = {}
+    for key in windows[0].inputs:
+        arrays = [window.inputs[key] for window in windows]
+        array = padded(arrays, fill.get(key, 0)) if arrays[0].ndim == 1 else np.stack(arrays)
+        batch[key] = torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array)
+    return batch
+
+
+def padded(arrays: Sequence[NDArray[Any]], fill: int) -> NDArray[Any]:
+    """Lists of different lengths as one array, shape (lists, longest)."""
+    result = np.full((len(arrays), max(map(len, arrays))), fill, arrays[0].dtype)
+    for row, array in zip(result, arrays, strict=True):
+        row[: len(array)] = array
+    return result
+
+
+def pad_token_of(processor: Any) -> int:
+    """The token that fills up a batch; never seen by the model, which masks it."""
+    return int(getattr(processor, "pad_token_id", None) or 0)
+
+
+@dataclass
+class Micro:
+    """The windows of one forward."""
+
+    windows: Index
+    inputs: Mapping[str, Any]  # tensors
+    count: int  # targets
+
+
+@dataclass
+class Step:
+    """What one process does in one optimizer step."""
+
+    number: int  # steps done before this one
+    rows: Index  # of all processes
+    micros: list[Micro]
+    total: int  # targets over all processes
+    tokens: int  # real tokens over all processes
+
+
+class Steps:
+    """The steps of a run for one process, each made from its number alone."""
+
+    def __init__(
+        self,
+        task: Task,
+        encoded: Encoded,
+        *,
+        seed: int,
+        batch_size: int,
+        processes: int = 1,
+        process: int = 0,
+    ) -> None:
+        self.task, self.encoded, self.seed, self.batch_size = task, encoded, seed, batch_size
+        self.processes, self.process = processes, process
+        self.rows = len(encoded.first) - 1
+        self.per_epoch = -(-self.rows // batch_size)
+        self.most: int | None = None  # windows per forward; by default as `budget` allows
+        self.budget, self.overhead = 8192, 384  # tokens
+        self.planned: tuple[int, list[Index]] = (-1, [])
+
+    def __getitem__(self, number: int) -> Step:
+        epoch, position = divmod(number, self.per_epoch)
+        if self.planned[0] != epoch:
+            self.planned = epoch, plan(self.rows, self.seed, epoch, self.batch_size)
+        rows = self.planned[1][position]
+        windows = self.encoded.of_rows(rows)
+        mine = windows[share(self.encoded.lengths[windows], self.processes, self.process)]
+        total = int(self.encoded.counts[windows].sum())
+        return Step(number, rows, self.divide(mine), total, int(self.encoded.lengths[windows].sum()))
+
+    def divide(self, windows: Index) -> list[Micro]:
+        """Cut windows into forwards."""
+        if not len(windows):  # more processes than windows: every process must take part in the exchange
+            stand_in = np.flatnonzero(self.encoded.counts)[:1]
+            return [Micro(stand_in, self.collate(stand_in), 0)]
+        lengths = self.encoded.lengths[windows]
+        groups = (
+            cut_by_count(lengths, self.most)
+            if self.most
+            else cut_by_tokens(lengths, self.budget, self.overhead)
+        )
+        return [
+            Micro(
+                windows[group], self.collate(windows[group]), int(self.encoded.counts[windows[group]].sum())
+            )
+            for group in groups
+        ]
+
+    def collate(self, windows: Index) -> dict[str, Any]:
+        """The inputs of some windows as tensors."""
+        return collate([self.encoded.windows[i] for i in windows], pad_token_of(self.task.processor))
+
+    def shrink(self, micros: Sequence[Micro]) -> bool:
+        """Halve what a forward may hold, given those that did not fit; False when each holds one window."""
+        widest = max(len(micro.windows) for micro in micros)
+        if self.most:
+            self.most = max(1, min(self.most, widest) // 2)
+        longest = [int(self.encoded.lengths[micro.windows].max()) * len(micro.windows) for micro in micros]
+        self.budget = max(longest) // 2
+        return widest > 1
+
+    def between(self, start: int, stop: int, workers: int) -> Iterator[Step]:
+        """The steps from `start` to before `stop`, prepared ahead by `workers` processes."""
+        if workers == 0:
+            yield from (self[number] for number in range(start, stop))
+            return
+        import torch
+
+        yield from torch.utils.data.DataLoader(
+            self,
+            sampler=range(start, stop),
+            batch_size=None,
+            collate_fn=as_it_is,
+            num_workers=workers,
+            generator=torch.Generator(),  # of its own, so that nothing here moves the global one
+            timeout=600,
+        )
+
+
+def as_it_is(step: Step) -> Step:
+    """Steps are batches already."""
+    return step
+
+
+def pack(lengths: Index, budget: int) -> list[Index]:
+    """Cut many windows into batches of similar length with up to `budget` padded tokens, longest first."""
+    order = np.argsort(-lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        size = max(1, budget // max(1, int(lengths[order[start]])))
+        batches.append(order[start : start + size])
+        start += size
+    return batches

@@ -1,0 +1,258 @@
+"""Around the steps: log, evaluate, keep the best, save, stop early, stop on signals, and continue."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunekit import checkpoint
+from tunekit.console import Live, Silent, duration, out
+from tunekit.data.batches import Steps
+from tunekit.data.load import Rows
+from tunekit.engine.signals import StopSignals
+from tunekit.engine.state import Best, State, restore, set_weights, snapshot
+from tunekit.engine.steps import Optimization, Progress, run_steps
+from tunekit.errors import Interrupted
+from tunekit.evaluation import Scores, evaluate
+from tunekit.recipe import TrainSection
+from tunekit.run import Run, now
+
+
+@dataclass
+class Fitting:
+    """Training in the middle: what is fixed, and how far it is."""
+
+    optimization: Optimization
+    steps: Steps
+    validation: Rows
+    section: TrainSection
+    metric: str  # picks the best
+    further: list[str]  # metrics to report beside the task's own
+    run: Run
+    total: int  # steps
+    workers: int = 0
+    begin_from: checkpoint.Saved | None = None  # asked for by the user
+    state: State = field(default_factory=State)
+    signals: StopSignals = field(default_factory=StopSignals)
+    line: Live | Silent = field(default_factory=Silent)
+    pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
+    score: str = ""  # the last one, for the live line
+    began: float = 0.0
+    rows_done: int = 0
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training rows so far."""
+        return round(self.state.step / self.steps.per_epoch, 4)
+
+    def resume(self) -> None:
+        """Continue from the checkpoint asked for, or from the newest good one, if there is one."""
+        if self.run.writes:
+            checkpoint.recover(self.run.checkpoints)
+        self.optimization.accelerator.wait_for_everyone()
+        saved = self.begin_from
+        if saved is None:
+            saved, complaints = checkpoint.newest_good(self.run.checkpoints)
+            for complaint in complaints:
+                out.warn(complaint)
+        if saved is not None:
+            self.state = restore(saved, self.optimization)
+            out.say(f"continuing after step {self.state.step} of {self.total}")
+        self.run.cut_log(self.state.log_rows)
+
+    def catch_up(self) -> None:
+        """Make the evaluation that the step a run continues from was stopped before or in."""
+        if self.state.step and self.evaluate_if_due():
+            self.save()
+
+    def remaining_steps(self) -> Iterator[Progress]:
+        """Make the steps that are left."""
+        stop = self.state.step if self.state.over else self.total
+        return run_steps(self.optimization, self.steps, self.state.step, stop, self.workers)
+
+    def finish_step(self) -> None:
+        """Do what is due after a step: evaluate and save; then stop if asked to.
+
+        Raises:
+            Interrupted: a signal came; everything is saved.
+        """
+        improved = self.evaluate_if_due()
+        stop = self.asked_to_stop() and not self.finished
+        if improved or stop or self.finished or self.due(self.section.save_every):
+            self.save()
+        if stop:
+            raise Interrupted(self.farewell())
+
+    def evaluate_if_due(self) -> bool:
+        """Evaluate where that is due and not done yet; tell whether the model is the best so far.
+
+        Raises:
+            Interrupted: a signal came meanwhile; everything is saved, and the evaluation will be made again.
+        """
+        if not self.due(self.section.evaluate_every) or self.state.evaluated == self.state.step:
+            return False
+        try:
+            return self.evaluate()
+        except Interrupted:
+            self.save()
+            raise
+
+    @property
+    def finished(self) -> bool:
+        """Whether no step is left."""
+        return self.state.over or self.state.step >= self.total
+
+    def due(self, every: int | str) -> bool:
+        """Whether something that happens every so many steps, or every epoch, and at the end, is due."""
+        interval = self.steps.per_epoch if every == "epoch" else int(every)
+        return self.state.step > 0 and (self.state.step % interval == 0 or self.state.step >= self.total)
+
+    def note(self, progress: Progress) -> None:
+        """Take a step into the state, write a log row when one is due, and show it."""
+        self.state.step = progress.step
+        self.pending.append(progress.loss)
+        self.rows_done += progress.rows
+        if progress.step % self.section.log_every == 0 or progress.step == self.total:
+            self.log_losses(progress)
+        self.show(progress)
+
+    def log_losses(self, progress: Progress) -> None:
+        """Write the mean loss since the last row."""
+        self.collect_losses()
+        losses, self.state.losses = self.state.losses, []
+        row = {"step": progress.step, "epoch": self.epoch, "loss": round(math.fsum(losses) / len(losses), 6)}
+        self.log({**row, "learning_rate": progress.learning_rate, "grad_norm": round(progress.grad_norm, 6)})
+
+    def collect_losses(self) -> None:
+        """Move losses from the device to the state, as means over processes."""
+        import torch
+
+        if self.pending:
+            losses = self.optimization.accelerator.reduce(torch.stack(self.pending), "mean")
+            self.state.losses += losses.tolist()
+            self.pending = []
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append to the run's log."""
+        self.run.log(row)
+        self.state.log_rows += 1
+
+    def evaluate(self) -> bool:
+        """Score the validation split; keep the scores when they are the best so far, and tell whether."""
+        if not self.validation:
+            self.state.evaluated = self.state.step
+            return False
+        start = now()
+        scores = evaluate(
+            self.optimization.task,
+            self.optimization.plain,
+            self.validation,
+            further=self.further,
+            accelerator=self.optimization.accelerator,
+            tick=self.tick,
+        )
+        self.run.add_seconds(evaluation=now() - start)
+        self.began += now() - start  # the rate shown is that of training
+        values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
+        self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
+        return self.judge(scores)
+
+    def judge(self, scores: Scores) -> bool:
+        """Compare an evaluation with the best; a tie keeps the earlier, and NaN is never best."""
+        estimate = scores.metrics[self.metric]
+        best = self.state.best
+        improved = math.isfinite(estimate.value) and (best is None or estimate.value > best.value)
+        self.state.evaluated = self.state.step
+        self.state.stale = 0 if improved else self.state.stale + 1
+        if improved:
+            self.state.best = Best(self.metric, estimate.value, self.state.step)
+            self.run.write_scores("validation", scores)
+        patience = self.section.early_stopping
+        self.state.over = (
+            patience is not None and self.state.stale >= patience and self.state.step < self.total
+        )
+        self.score = f"{self.metric} {estimate.value:.4f}"
+        mark = " (best so far)" if improved else " (stopping early)" if self.state.over else ""
+        out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.score}{mark}")
+        return improved
+
+    def tick(self) -> None:
+        """Called between evaluation batches: stop there if asked to, and evaluate again when continued."""
+        alone = self.optimization.accelerator.num_processes == 1
+        if alone and self.signals.received:
+            raise Interrupted(self.farewell())
+
+    def asked_to_stop(self) -> bool:
+        """Whether a signal came to this process or another."""
+        import torch
+
+        accelerator = self.optimization.accelerator
+        mine = self.signals.received is not None
+        if accelerator.num_processes == 1:
+            return mine
+        flag = torch.tensor(float(mine), device=accelerator.device)
+        return bool(accelerator.reduce(flag, "sum") > 0)
+
+    def farewell(self) -> str:
+        """What an interrupted run says."""
+        return (
+            f"{self.signals.received or 'a signal'} received: "
+            f"saved after step {self.state.step} of {self.total} in {self.run.path}; "
+            "the same command continues"
+        )
+
+    def save(self) -> None:
+        """Write a checkpoint, then drop those no longer wanted."""
+        self.collect_losses()
+        tensors, document = snapshot(self.state, self.optimization)
+        if self.run.writes:
+            start = now()
+            checkpoint.save(self.run.checkpoints, self.state.step, tensors, document)
+            best = self.state.best.step if self.state.best else None
+            checkpoint.prune(self.run.checkpoints, self.section.keep, best)
+            self.run.add_seconds(saving=now() - start)
+        self.optimization.accelerator.wait_for_everyone()
+
+    def show(self, progress: Progress) -> None:
+        """Update the live line."""
+        rate = self.rows_done / max(now() - self.began, 1e-9)
+        left = (self.total - progress.step) * self.section.batch_size / max(rate, 1e-9)
+        text = f"step {progress.step}/{self.total}  lr {progress.learning_rate:.2e}  {rate:.0f} examples/s"
+        if self.line_is_live:
+            text += f"  loss {float(progress.loss):.4f}"
+        self.line.update(f"{text}  {duration(left)} left  {self.score}", progress.step / self.total)
+
+    @property
+    def line_is_live(self) -> bool:
+        """Whether somebody watches: only then is the loss fetched from the device at every step."""
+        return isinstance(self.line, Live)
+
+    def load_best(self) -> None:
+        """Put the best checkpoint's weights into the model; without evaluations the last ones stay."""
+        best = self.state.best
+        if best is not None and best.step != self.state.step:
+            path = self.run.checkpoints / f"step-{best.step:08d}"
+            set_weights(self.optimization.plain, checkpoint.Saved(path, best.step).tensors("model"))
+
+
+def fit(fitting: Fitting) -> None:
+    """Train to the end, or until a signal; the model then has the best weights.
+
+    Raises:
+        Interrupted: a signal came; the same call continues.
+        Diverged: a loss or a gradient is not finite.
+    """
+    fitting.resume()
+    start = now()
+    try:
+        with fitting.signals, out.live() as fitting.line:
+            fitting.began = now()
+            fitting.catch_up()
+            for progress in fitting.remaining_steps():
+                fitting.note(progress)
+                fitting.finish_step()
+                if fitting.finished:
+                    break
+    finally:
+        fitting.run.add_seconds(training=now() - start)
+    fitting.load_best()

@@ -1,0 +1,35 @@
+"""Signals that ask a run to stop: they set a flag, and the loop stops where it can be continued."""
+
+import os
+import signal
+from types import FrameType
+from typing import Any, Self
+
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class StopSignals:
+    """While active, SIGTERM, SIGINT and SIGUSR1 only set `received`; a second SIGINT aborts at once."""
+
+    def __init__(self) -> None:
+        self.received: str | None = None
+        self.process = os.getpid()
+        self.before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self.before = {each: signal.signal(each, self.handle) for each in STOPPING}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each, handler in self.before.items():
+            signal.signal(each, handler)
+
+    def handle(self, number: int, _: FrameType | None) -> None:
+        """Note the signal. Workers, which inherit this, leave on SIGTERM and ignore the rest."""
+        if os.getpid() != self.process:
+            if number == signal.SIGTERM:
+                os._exit(0)
+            return
+        if number == signal.SIGINT and self.received == "SIGINT":
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number).name

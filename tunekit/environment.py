@@ -1,0 +1,33 @@
+"""How the libraries underneath should behave: no telemetry, no chatter, nothing unasked from the net."""
+
+import os
+
+SETTINGS = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DISABLE_SAFETENSORS_CONVERSION": "1",  # else a thread contacts a server about .bin weights
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+}
+
+
+def configure(*, offline: bool = False) -> None:
+    """Set what the libraries read from the environment; must come before they are imported."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+
+
+def hush() -> None:
+    """Turn off the libraries' bars and remarks; what matters of them is said by tunekit itself."""
+    import datasets
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+
+
+def process_index() -> int:
+    """This process's number among those of the run, as torchrun and the like tell it."""
+    return int(os.environ.get("RANK", "0"))

@@ -1,0 +1,203 @@
+"""Answers for a split, in order and every row once, and what they are worth.
+
+The same path serves the evaluations of a run, `tunekit evaluate` and `tunekit predict`. It always computes
+in fp32, so that scores and answers are those of the saved model wherever it is loaded.
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunekit import metrics, stats
+from tunekit.data.batches import Index, collate, pack, pad_token_of
+from tunekit.data.load import Rows, given_only
+from tunekit.data.windows import Encoded, encode
+from tunekit.errors import InputError
+from tunekit.stats import Estimate
+from tunekit.tasks.base import Answer, Task
+
+CPU_TOKENS, GPU_TOKENS = 4096, 65536  # padded tokens per batch
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The answers to a split and their metrics."""
+
+    metrics: dict[str, Estimate]
+    predictions: list[dict[str, Any]]  # id, prediction, reference, scores; in the order of the rows
+    truncated: int = 0  # rows of which a part is in no window
+
+
+def evaluate(
+    task: Task,
+    model: Any,
+    rows: Rows,
+    *,
+    further: Sequence[str] = (),
+    accelerator: Any = None,
+    tick: Callable[[], None] = lambda: None,
+) -> Scores:
+    """Answer every row and judge the answers against the raw rows."""
+    encoded = encode(task, rows, targets=False)
+    answers = answer(task, model, rows, encoded, accelerator=accelerator, tick=tick)
+    references = [task.reference(row) for row in rows]
+    statistics = [task.score(a, r) for a, r in zip(answers, references, strict=True)]
+    predictions = [
+        {"id": row["id"], "prediction": a, "reference": r, "scores": s}
+        for row, a, r, s in zip(rows, answers, references, statistics, strict=True)
+    ]
+    return Scores(judge(task, answers, references, statistics, further), predictions, encoded.cut)
+
+
+def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:
+    """One answer per row, in order. The rows need no targets."""
+    return answer(task, model, rows, encode(task, rows, targets=False))
+
+
+def answer(
+    task: Task,
+    model: Any,
+    rows: Rows,
+    encoded: Encoded,
+    *,
+    accelerator: Any = None,
+    tick: Callable[[], None] = lambda: None,
+) -> list[Answer]:
+    """The answers to encoded rows; several processes share the work, and all get all answers.
+
+    `tick` is called between batches, and may raise to stop.
+    """
+    import torch
+
+    device = next(model.parameters()).device
+    processes = accelerator.num_processes if accelerator else 1
+    batches = pack(encoded.lengths, CPU_TOKENS if device.type == "cpu" else GPU_TOKENS)
+    outputs: dict[int, dict[str, Any]] = {}
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for batch in batches[accelerator.process_index if accelerator else 0 :: processes]:
+            tick()
+            outputs |= run_batch(task, model, encoded, batch, device)
+    model.train(training)
+    if processes > 1:
+        from accelerate.utils import gather_object
+
+        outputs = {window: row for part in gather_object([outputs]) for window, row in part.items()}
+    for number, window in enumerate(encoded.windows):
+        window.outputs = outputs[number]
+    bounds = zip(encoded.first[:-1], encoded.first[1:], strict=True)
+    return [
+        task.decode(row, encoded.windows[begin:end])
+        for row, (begin, end) in zip(given_only(rows, type(task)), bounds, strict=True)
+    ]
+
+
+def run_batch(
+    task: Task, model: Any, encoded: Encoded, batch: Index, device: Any
+) -> dict[int, dict[str, Any]]:
+    """The outputs of each window of a batch, as numpy arrays; a batch that does not fit is halved."""
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    inputs = collate([encoded.windows[i] for i in batch], pad_token_of(task.processor))
+    try:
+        tensors = task.predict(model, {key: value.to(device) for key, value in inputs.items()})
+        arrays = {key: value.cpu().numpy() for key, value in tensors.items()}
+    except RuntimeError as error:
+        if len(batch) == 1 or not should_reduce_batch_size(error):
+            raise
+        halves = np.array_split(batch, 2)
+        return {k: v for half in halves for k, v in run_batch(task, model, encoded, half, device).items()}
+    return {int(window): {key: array[n] for key, array in arrays.items()} for n, window in enumerate(batch)}
+
+
+def judge(
+    task: Task,
+    answers: Sequence[Answer],
+    references: Sequence[Any],
+    statistics: Sequence[Any],
+    further: Sequence[str],
+) -> dict[str, Estimate]:
+    """Each metric with its interval: the task's own, and `further` ones by name or by path."""
+    import evaluate as framework
+
+    measure, names = task.judged_by(task.options)
+    names = (
+        *names,
+        *(name for name in further if name in metrics.MEASURES[measure].names and name not in names),
+    )
+    theirs = [load_module(Path(name)) for name in further if name.endswith(".py")]
+    values = framework.combine([metric(measure), *theirs]).compute(
+        predictions=[task.comparable(a) for a in answers], references=list(references)
+    )
+    intervals = stats.estimate(statistics, task.summarize)
+    found = {name: intervals[name] for name in names}
+    count = len(answers)
+    return found | {
+        name: Estimate(float(value), None, None, count)
+        for name, value in values.items()
+        if name not in intervals and isinstance(value, int | float | np.number)
+    }
+
+
+def metric(name: str) -> Any:
+    """A measure of tunekit (`classification`, `entities`, `words`) as an `evaluate.Metric`.
+
+    metric("entities").compute(predictions=[["B-PER", "O"]], references=[["B-PER", "O"]])["f1"]
+    """
+    import datasets
+    import evaluate as framework
+
+    if name not in metrics.MEASURES:
+        raise InputError(f"there is no measure {name!r}; there are {', '.join(metrics.MEASURES)}")
+    measure = metrics.MEASURES[name]
+    text = datasets.Value("string")
+    form = text if measure.form == "label" else datasets.Sequence(text)
+
+    class Module(framework.Metric):  # type: ignore[misc]
+        """The measure in the form that `evaluate` combines."""
+
+        def _info(self) -> Any:
+            return framework.MetricInfo(
+                description=f"tunekit's {name} metrics: {', '.join(measure.names)}",
+                citation="",
+                inputs_description="predictions and references: strings, or lists of strings",
+                features=datasets.Features({"predictions": form, "references": form}),
+            )
+
+        def _compute(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
+            rows = [measure.score(p, r) for p, r in zip(predictions, references, strict=True)]
+            return {key: float(value) for key, value in measure.summarize(stats.totals(rows)).items()}
+
+    return Module(keep_in_memory=True)
+
+
+def load_module(path: Path) -> Any:
+    """The `evaluate.Metric` that a file of the user's own defines.
+
+    Raises:
+        InputError: the file does not define exactly one.
+    """
+    import evaluate as framework
+
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"metric {str(path)!r} is no Python file; give the path of an evaluate module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, framework.Metric)
+        and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f"metric {str(path)!r} defines {len(found)} subclasses of evaluate.Metric; there must be one"
+        )
+    return found[0](keep_in_memory=True)

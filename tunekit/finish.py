@@ -1,0 +1,76 @@
+"""After the last step: the best model on disk, proven to answer as in training, its scores and its card."""
+
+import math
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tunekit.card import card
+from tunekit.data.load import Rows
+from tunekit.engine import Fitting
+from tunekit.errors import TunekitError
+from tunekit.evaluation import evaluate, predict
+from tunekit.models.finetuned import load_task, load_weights
+from tunekit.models.load import save_finetuned
+from tunekit.prepare import Prepared
+from tunekit.run import Run, write
+from tunekit.tasks.base import Answer, Task
+
+ROWS = 16  # that the loaded model must answer the same
+TOLERANCE = 1e-4  # of numbers in answers; both models compute the same in fp32
+
+
+def finish(prepared: Prepared, fitting: Fitting, run: Run) -> None:
+    """Save the best model, prove that it loads, score the test split once, and write the card."""
+    recipe, splits = prepared.recipe, prepared.data.splits
+    model, accelerator = fitting.optimization.plain, fitting.optimization.accelerator
+    if run.writes:
+        export(run.model, prepared.task, recipe.task.name, model, fitting.validation or splits["train"])
+    if "test" in splits:
+        scores = evaluate(
+            prepared.task, model, splits["test"], further=fitting.further, accelerator=accelerator
+        )
+        run.write_scores("test", scores)
+    best = fitting.state.best
+    run.record(steps=fitting.state.step, best=asdict(best) if best else None, status="finished")
+    if run.writes:
+        write(run.path / "README.md", card(run, recipe))
+
+
+def export(folder: Path, task: Task, name: str, model: Any, rows: Rows) -> None:
+    """Write the model folder, load it again, and compare answers on a few rows.
+
+    Raises:
+        TunekitError: the loaded model answers differently.
+    """
+    beside = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    save_finetuned(beside, task, name, model)
+    verify(beside, task, model, rows[:ROWS])
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
+
+
+def verify(folder: Path, task: Task, model: Any, rows: Rows) -> None:
+    """Compare the answers of a model in memory with those of its folder on disk."""
+    _, loaded_task = load_task(folder)
+    loaded = load_weights(folder, loaded_task).to(next(model.parameters()).device)
+    wanted, got = predict(task, model, rows), predict(loaded_task, loaded, rows)
+    for row, before, after in zip(rows, wanted, got, strict=True):
+        if not same(before, after):
+            raise TunekitError(
+                f"the saved model in {folder} answers row {row['id']} with {after}, "
+                f"but in training it was {before}; the checkpoints are intact: please report this"
+            )
+
+
+def same(a: Answer, b: Answer) -> bool:
+    """Whether two answers are equal, up to rounding in their numbers."""
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, abs_tol=TOLERANCE)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)

@@ -1,0 +1,173 @@
+"""Processors and models from checkpoints, with the guards that the libraries leave out."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunekit.errors import InputError, first_line, listing
+from tunekit.models.checkpoint import WEIGHTS, Checkpoint, heads, position_limit
+from tunekit.tasks.base import Task
+
+MOST_MISSING = 0.2  # share of the body's parameters that may be missing from a checkpoint
+UNLIMITED = 1_000_000  # tokenizers without a limit of their own say more than this
+
+Say = Callable[[str], None]
+
+
+def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
+    """The tokenizer or image processor of a checkpoint, with a pad token."""
+    import transformers
+
+    auto = getattr(transformers, kind.auto_processor)
+    try:
+        processor = auto.from_pretrained(**checkpoint.origin(), **kind.processor_options)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"model {checkpoint.name!r} has no tokenizer that can be read ({first_line(error)}); "
+            "put its tokenizer files beside the weights"
+        ) from None
+    if not getattr(processor, "is_fast", True):
+        raise InputError(
+            f"model {checkpoint.name!r} has only a slow tokenizer, without alignments; choose another"
+        )
+    if getattr(processor, "pad_token", "given") is None:
+        processor.pad_token = processor.eos_token or processor.unk_token
+        say(f"the tokenizer has no pad token; {processor.pad_token!r} stands in for it, masked")
+    return processor
+
+
+def token_limit(checkpoint: Checkpoint, processor: Any) -> int | None:
+    """The longest input, in tokens, that both the model and its tokenizer take."""
+    limits = [position_limit(checkpoint.config), getattr(processor, "model_max_length", None)]
+    return min((limit for limit in limits if limit is not None and limit < UNLIMITED), default=None)
+
+
+def load_model(
+    checkpoint: Checkpoint, task: Task, say: Say, *, attention: str | None, dropout: float | None
+) -> Any:
+    """The checkpoint in fp32 with a head for the task.
+
+    A head trained for the same task is kept, row by row where label names agree; any other head starts anew.
+
+    Raises:
+        InputError: the body's weights are not in the checkpoint.
+    """
+    import transformers
+
+    config, auto = checkpoint.config, getattr(transformers, task.auto_model)
+    kept = trained_labels(checkpoint, type(task))
+    old = None
+    if set(kept) & set(task.labels) and kept != task.labels:
+        old = auto.from_pretrained(**checkpoint.origin(), dtype="float32")
+    prepare_config(config, task, dropout)
+    notice_bin(checkpoint.name, say)
+    model, info = auto.from_pretrained(
+        **checkpoint.origin(),
+        config=config,
+        dtype="float32",
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        **({"attn_implementation": attention} if attention else {}),
+    )
+    check_body(model, info, checkpoint.name, say)
+    filled = {key for key, _ in head_parameters(model)} - set(info["missing_keys"])
+    if (not kept or old is not None) and filled - {m[0] for m in info["mismatched_keys"]}:
+        renew_head(model, auto, config)
+    if old is not None:
+        same = inherit_rows(model, old, kept, task.labels)
+        say(f"the checkpoint's head knows {listing(same)} already; the other labels start anew")
+    elif not kept:
+        say("the head is new and starts from random weights")
+    return model
+
+
+def trained_labels(checkpoint: Checkpoint, kind: type[Task]) -> list[str]:
+    """The label names of the checkpoint's head, in order; none where its head is for something else."""
+    config = checkpoint.config
+    head = heads(kind)[type(config)]
+    classes = head if isinstance(head, tuple | list) else (head,)
+    made_for = getattr(config, "architectures", None) or []
+    if not any(cls.__name__ in made_for for cls in classes):
+        return []
+    return [str(config.id2label[i]) for i in sorted(config.id2label)]
+
+
+def prepare_config(config: Any, task: Task, dropout: float | None) -> None:
+    """Write the labels, the pad token and the dropout rate into a configuration."""
+    for name, value in task.model_options().items():
+        setattr(config, name, value)
+    pad = getattr(task.processor, "pad_token_id", None)
+    if pad is not None:
+        config.pad_token_id = pad
+    if task.labels:
+        config.problem_type = "single_label_classification"
+    if dropout is not None:
+        for name, value in config.to_dict().items():
+            if ("dropout" in name or name.endswith("_pdrop")) and isinstance(value, float | int):
+                setattr(config, name, dropout)
+
+
+def notice_bin(name: str, say: Say) -> None:
+    """Say so when weights come from a .bin file, which torch reads without running code."""
+    folder = Path(name)
+    if folder.is_dir() and not any(folder.glob(WEIGHTS[0])):
+        say(f"{name} has only .bin weights; they are read with weights_only=True and saved as safetensors")
+
+
+def check_body(model: Any, info: dict[str, Any], name: str, say: Say) -> None:
+    """Refuse a model whose body did not load, which transformers lets pass (issue 30381)."""
+    prefix = f"{model.base_model_prefix}."
+    sizes = {key: parameter.numel() for key, parameter in model.named_parameters() if key.startswith(prefix)}
+    absent = [
+        key for key in (*info["missing_keys"], *(m[0] for m in info["mismatched_keys"])) if key in sizes
+    ]
+    part = sum(sizes[key] for key in absent) / max(1, sum(sizes.values()))
+    if part > MOST_MISSING:
+        raise InputError(
+            f"{part:.0%} of the body's weights of {type(model).__name__} are not in {name!r} "
+            f"(such as {listing(absent, 3)}); choose another checkpoint"
+        )
+    if absent:
+        say(f"{name} lacks {listing(absent, 4)}; they start from random weights")
+
+
+def renew_head(model: Any, auto: Any, config: Any) -> None:
+    """Start everything outside the body from fresh weights, whatever was loaded under those names."""
+    import torch
+
+    fresh = dict(auto.from_config(config, trust_remote_code=False).named_parameters())
+    with torch.no_grad():
+        for key, parameter in head_parameters(model):
+            parameter.copy_(fresh[key])
+
+
+def inherit_rows(model: Any, old: Any, old_labels: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Copy what a trained head knows: whole layers that fit, and the rows of labels with the same name."""
+    import torch
+
+    same = [label for label in labels if label in old_labels]
+    before = dict(old.named_parameters())
+    with torch.no_grad():
+        for key, parameter in head_parameters(model):
+            source = before[key]
+            if parameter.shape[:1] == (len(labels),) and source.shape[:1] == (len(old_labels),):
+                for label in same:
+                    parameter[labels.index(label)] = source[old_labels.index(label)]
+            elif parameter.shape == source.shape:
+                parameter.copy_(source)
+    return same
+
+
+def head_parameters(model: Any) -> list[tuple[str, Any]]:
+    """The parameters outside the model's body."""
+    prefix = f"{model.base_model_prefix}."
+    return [(key, parameter) for key, parameter in model.named_parameters() if not key.startswith(prefix)]
+
+
+def save_finetuned(folder: Path, task: Task, name: str, model: Any) -> None:
+    """Write a model folder that transformers loads, and tunekit.json for what transformers does not know."""
+    model.save_pretrained(folder)
+    task.processor.save_pretrained(folder)
+    facts = {"task": name, "options": task.options.model_dump(mode="json"), "labels": task.labels}
+    (folder / "tunekit.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,16 @@
+"""Recipes: what to fine-tune, on what, and how; read, overridden and checked before anything heavy loads."""
+
+from tunekit.recipe.build import find, load, of_model, shipped
+from tunekit.recipe.sections import SPLITS, DataSection, ModelSection, Recipe, TrainSection
+
+__all__ = [
+    "SPLITS",
+    "DataSection",
+    "ModelSection",
+    "Recipe",
+    "TrainSection",
+    "find",
+    "load",
+    "of_model",
+    "shipped",
+]

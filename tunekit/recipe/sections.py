@@ -1,0 +1,143 @@
+"""The typed sections of a recipe. Every default is here, and nowhere else."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+
+SPLITS = ("train", "validation", "test")
+
+Split = Literal["train", "validation", "test"]
+
+
+class Section(BaseModel):
+    """A part of a recipe: strict about keys, lenient about how numbers are written, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def word_or_count(word: str, unit: str) -> BeforeValidator:
+    """Accept one word, or a whole number of at least 1."""
+
+    def validate(value: Any) -> Any:
+        if value == word:
+            return value
+        if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
+            raise ValueError(f"expected {word} or a whole number of {unit}")
+        return int(value)
+
+    return BeforeValidator(validate)
+
+
+Every = Annotated[Literal["epoch"] | int, word_or_count("epoch", "steps")]
+MicroBatch = Annotated[Literal["auto"] | int, word_or_count("auto", "windows")]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ModelSection(Section):
+    """Which pretrained checkpoint to start from."""
+
+    name: str = Field(min_length=1, description="Hub id, or the folder of a checkpoint")
+    revision: str | None = Field(None, description="branch, tag or commit on the Hub")
+    attention: Literal["eager", "sdpa", "flash_attention_2"] | None = Field(
+        None, description="attention implementation; by default transformers' choice"
+    )
+    dropout: Share | None = Field(
+        None, description="all dropout rates of the model; by default the checkpoint's"
+    )
+
+
+class DataSection(Section):
+    """Where the rows are, and which column is what."""
+
+    path: str = Field(min_length=1, description="Hub id, file or folder")
+    config: str | None = Field(None, description="configuration of a Hub data set")
+    revision: str | None = Field(None, description="branch, tag or commit on the Hub")
+    encoding: str = Field("utf-8", description="encoding of text files")
+    separator: str | None = Field(
+        None, description="what separates csv columns; by default , or for tsv a tab"
+    )
+    validation_share: Share = Field(
+        0.1, description="cut from train where there is no validation split; 0 for none"
+    )
+    splits: dict[Split, str | None] | None = Field(None, description="split names or files, by split")
+    columns: dict[str, str] | None = Field(
+        None, description="columns, by role; by default inferred and printed"
+    )
+    limit: dict[Split, Count] | None = Field(None, description="rows to draw from a split, seeded")
+    bad_rows: Literal["error", "skip"] = Field(
+        "error", description="what to do with rows that cannot be used"
+    )
+    workers: int = Field(0, ge=0, description="processes that prepare batches; never changes the result")
+
+
+class TrainSection(Section):
+    """How to optimize, how often to look, and what to keep."""
+
+    epochs: float | None = Field(
+        None, gt=0, description="passes over the training rows; 3 unless steps are given"
+    )
+    steps: Count | None = Field(None, description="optimizer steps, instead of epochs")
+    batch_size: Count = Field(32, description="examples per optimizer step, over all devices")
+    learning_rate: float = Field(5e-5, gt=0, description="highest learning rate")
+    schedule: Literal["linear", "cosine", "constant", "inverse-sqrt", "wsd"] = Field(
+        "linear", description="how the learning rate falls after the warm-up"
+    )
+    warmup: float = Field(0.06, ge=0, description="below 1 a share of all steps, else steps")
+    optimizer: Literal["adamw", "adafactor", "sgd"] = Field("adamw", description="update rule")
+    weight_decay: float = Field(0.01, ge=0, description="not applied to biases and norms")
+    max_grad_norm: float | None = Field(1.0, gt=0, description="gradients are scaled down to this norm")
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
+        "auto", description="arithmetic of training; scores are always computed in fp32"
+    )
+    micro_batch: MicroBatch = Field("auto", description="windows per forward; never changes the result")
+    early_stopping: Count | None = Field(3, description="evaluations without improvement before stopping")
+    evaluate_every: Every = Field("epoch", description="epoch, or a number of steps")
+    save_every: Every = Field("epoch", description="epoch, or a number of steps")
+    keep: int = Field(1, ge=1, description="newest checkpoints kept beside the best")
+    best: str | None = Field(None, description="metric that picks the model; by default the task's first")
+    log_every: Count = Field(10, description="steps per row of the log")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of everything that is random")
+
+    @model_validator(mode="after")
+    def has_one_length(self) -> Self:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("epochs and steps are both given; remove one")
+        if self.epochs is None and self.steps is None:
+            object.__setattr__(self, "epochs", 3.0)
+        return self
+
+
+class TaskSection(Section):
+    """The task's name and its own options, which the recipe writes side by side."""
+
+    name: str
+    options: SerializeAsAny[BaseModel]
+
+
+class Recipe(Section):
+    """A whole recipe, checked. `tunekit.recipe.load` makes one from a file."""
+
+    task: TaskSection
+    model: ModelSection
+    data: DataSection
+    train: TrainSection = TrainSection()
+    metrics: list[str] = Field([], description="further metrics by name, or the path of an evaluate module")
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting with its value, as plain data in the form that a recipe file has."""
+        plain = self.model_dump(mode="json")
+        plain["task"] = {"name": self.task.name, **plain["task"]["options"]}
+        return plain
+
+    def to_yaml(self) -> str:
+        """The resolved recipe as a file that can be run again."""
+        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True)
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hex digits that change with any setting."""
+        return hashlib.sha256(json.dumps(self.resolved(), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,266 @@
+"""A run directory: everything a run leaves behind, and the lock that keeps a second process out."""
+
+import fcntl
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TextIO
+
+from tunekit.environment import process_index
+from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
+from tunekit.evaluation import Scores
+from tunekit.recipe import Recipe
+
+PACKAGES = ("tunekit", "torch", "transformers", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
+MAY_CHANGE = {  # keys that do not change the result of a run that is continued
+    ("data", "workers"),
+    ("train", "micro_batch"),
+    ("train", "log_every"),
+    ("train", "save_every"),
+    ("train", "keep"),
+}
+
+
+class Run:
+    """A run directory. The first process of a run writes it; the others only read."""
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path, self.writes = path, writes
+        self.facts: dict[str, Any] = {}
+        self.began = now()
+        if (path / "run.json").is_file():
+            self.facts = json.loads((path / "run.json").read_text())
+
+    @property
+    def status(self) -> str:
+        """new, running, interrupted, failed or finished."""
+        return str(self.facts.get("status", "new"))
+
+    @property
+    def model(self) -> Path:
+        """The best model's folder."""
+        return self.path / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    def check(self, *, overwrite: bool) -> None:
+        """Refuse a path that cannot become, or be continued as, a run.
+
+        Raises:
+            InputError: there is something else.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"output {self.path} is a file; choose another folder with --output")
+        inside = sorted(p.name for p in self.path.iterdir()) if self.path.exists() else []
+        if inside and not self.facts and inside != [".lock"]:
+            advice = "choose another with --output" + (
+                " (--overwrite only deletes runs)" if overwrite else ""
+            )
+            raise InputError(
+                f"output folder {self.path} is not empty and no run (it holds {listing(inside, 5)}); {advice}"
+            )
+        parent = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if not os.access(parent, os.W_OK):
+            raise InputError(
+                f"output {self.path} cannot be written (no rights in {parent}); choose another with --output"
+            )
+
+    def begin(self, recipe: Recipe, *, overwrite: bool) -> None:
+        """Make the directory, or empty it with `overwrite`, and write the resolved recipe."""
+        if not self.writes:
+            return
+        if overwrite and self.facts:
+            for inside in self.path.iterdir():
+                if inside.name != ".lock":
+                    shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
+            self.facts = {}
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        write(self.path / "recipe.yaml", recipe.to_yaml())
+
+    def record(self, **facts: Any) -> None:
+        """Add facts to run.json."""
+        self.facts |= facts
+        if self.writes:
+            write(self.path / "run.json", json.dumps(self.facts, indent=2, ensure_ascii=False) + "\n")
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the run so far, over all continuations."""
+        return float(self.facts.get("timings", {}).get("total", 0.0)) + now() - self.began
+
+    def add_seconds(self, **seconds: float) -> None:
+        """Add to the timings, which count over all continuations."""
+        timings = self.facts.get("timings", {})
+        self.record(timings=timings | {k: round(timings.get(k, 0.0) + v, 3) for k, v in seconds.items()})
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Record how the run goes: its command, its status whatever happens, and its wall time."""
+        self.record(status="running", command=command_line())
+        try:
+            yield
+        except BaseException as error:
+            stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+            self.record(status="interrupted" if stopped else "failed")
+            raise
+        finally:
+            self.add_seconds(total=now() - self.began)
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append a row to log.jsonl."""
+        if self.writes:
+            with (self.path / "log.jsonl").open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def cut_log(self, rows: int) -> None:
+        """Keep the first rows of log.jsonl: what came after the checkpoint will come again."""
+        path = self.path / "log.jsonl"
+        if self.writes and path.exists():
+            write(path, "".join(path.read_text().splitlines(keepends=True)[:rows]))
+
+    def write_scores(self, split: str, scores: Scores) -> None:
+        """Write a split's predictions, and its metrics beside those of other splits."""
+        if not self.writes:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        folder = self.path / "predictions"
+        folder.mkdir(exist_ok=True)
+        rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in scores.predictions)
+        write(folder / f"{split}.jsonl", "".join(rows))
+        document = self.metrics() | {split: {name: asdict(e) for name, e in scores.metrics.items()}}
+        write(self.path / "metrics.json", json.dumps(document, indent=2) + "\n")
+
+    def metrics(self) -> dict[str, Any]:
+        """The metrics written so far, by split."""
+        path = self.path / "metrics.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the directory for this process; the system releases it even when the process is killed.
+
+        Raises:
+            InputError: another process holds it.
+        """
+        if not self.writes:
+            yield
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a+") as file:
+            hold(file, self.path)
+            try:
+                yield
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def choose(default: str, output: str | Path | None, resume: str) -> tuple[Run, Path | None]:
+    """The run directory that the options ask for, and the checkpoint to continue from where one is named.
+
+    Raises:
+        InputError: what should be continued does not exist, or something that should not be is there.
+    """
+    writes = process_index() == 0
+    if resume not in ("auto", "never"):
+        path = Path(resume)
+        if not path.exists():
+            raise InputError(
+                f"--resume {resume} does not exist; give auto, never, a run or one of its checkpoints"
+            )
+        inside = path.absolute().parent.name == "checkpoints"
+        return Run(path.absolute().parent.parent if inside else path, writes=writes), path if inside else None
+    return Run(Path(output or Path("runs") / default), writes=writes), None
+
+
+def command_line() -> str:
+    """The command that was given, without anything that looks like a token."""
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return re.sub(r"hf_[A-Za-z0-9]{8,}", "hf_***", shlex.join(words))
+
+
+def hold(file: TextIO, path: Path) -> None:
+    """Take a lock file for this process and leave its id in it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        raise InputError(
+            f"run {path} is in use by process {holder}; wait for it, or choose another --output"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file's content in one step, so that readers see the old or the new and nothing between.
+
+    Raises:
+        EnvironmentFailure: it could not be written; the old content is intact.
+    """
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        beside.write_text(text)
+        beside.replace(path)
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{path} could not be written ({error}); make room and run the same command again"
+        ) from None
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The settings in which two resolved recipes differ, other than those that may change."""
+    lines = []
+    for section in {**before, **now}:
+        old, new = before.get(section), now.get(section)
+        if not isinstance(old, dict) or not isinstance(new, dict):
+            lines += [f"{section}: {old} -> {new}"] if old != new else []
+            continue
+        for key in {**old, **new}:
+            if old.get(key) != new.get(key) and (section, key) not in MAY_CHANGE:
+                lines.append(f"{section}.{key}: {old.get(key)} -> {new.get(key)}")
+    return lines
+
+
+def versions() -> dict[str, str]:
+    """The versions of what decides a result."""
+    import tunekit
+
+    found = {"python": platform.python_version(), "tunekit": tunekit.__version__}
+    return found | {name: metadata.version(name) for name in PACKAGES if name != "tunekit"}
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """What the run computes on."""
+    import torch
+
+    facts = {"device": device, "cpu": processor_name(), "threads": torch.get_num_threads()}
+    return facts | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
+
+
+def processor_name() -> str:
+    """The CPU's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def now() -> float:
+    """Seconds on a clock that never goes back."""
+    return time.monotonic()

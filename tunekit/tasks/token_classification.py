@@ -1,0 +1,161 @@
+"""Token classification: one label for every word, such as named entities or parts of speech."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from tunekit import metrics
+from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
+
+OUTSIDE = "O"  # the label of words that belong to no entity
+PREFIXES = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}  # what an entity's tags may begin with, by scheme
+
+
+class TokenClassification(Task):
+    """Label each word of a sentence that is already split into words.
+
+        words  ["Ada",   "Lovelace", "lived", "in", "London"]
+        tags   ["B-PER", "I-PER",    "O",     "O",  "B-LOC"]
+
+    A word's label sits on its first sub-word; the rest carry none. Sentences longer than `max_length`
+    tokens become overlapping windows, so that every word is predicted and every word is scored. A word
+    that the tokenizer drops altogether (control characters) is answered with "O".
+    """
+
+    auto_model = "AutoModelForTokenClassification"
+    processor_options = {"add_prefix_space": True}  # byte-level BPE needs it before words; others ignore it
+    inputs = {"words": Role("words", "tokens", ("words", "token", "word"))}
+    targets = {"tags": Role("labels", "ner_tags", ("tags", "labels", "ner", "pos_tags", "entities"))}
+    labels_from = "tags"
+
+    class Options(Task.Options):
+        """Settings of token classification."""
+
+        max_length: int = Field(256, ge=8, description="longest window, in tokens")
+        stride: int = Field(32, ge=0, description="tokens that neighbouring windows share")
+        scheme: Literal["bio", "iob1", "bioes", "plain"] = Field(
+            "bio", description="how tags mark entities; plain for labels that are none (parts of speech)"
+        )
+
+        @model_validator(mode="after")
+        def stride_leaves_room(self) -> Self:
+            if "stride" in self.model_fields_set and self.stride > self.max_length // 2:
+                raise ValueError(
+                    f"stride {self.stride} is more than half of max_length {self.max_length}; lower it"
+                )
+            return self
+
+    options: Options
+
+    @classmethod
+    def judged_by(cls, options: Options) -> tuple[str, tuple[str, ...]]:
+        if options.scheme == "plain":
+            return "words", ("accuracy", "macro_f1")
+        return "entities", ("f1", "precision", "recall", "accuracy")
+
+    @classmethod
+    def check(cls, options: Options, example: Example) -> Iterator[str]:
+        words, tags = example["words"], example["tags"]
+        if len(words) != len(tags):
+            yield f"{len(words)} words but {len(tags)} tags"
+        if options.scheme != "plain":
+            yield from invalid_tags(tags, options.scheme)
+
+    def encode(self, example: Example) -> Iterator[Window]:
+        encoded = self.processor(
+            [list(example["words"])],
+            is_split_into_words=True,
+            truncation=True,
+            max_length=self.options.max_length,
+            stride=min(self.options.stride, self.options.max_length // 2),
+            return_overflowing_tokens=True,
+        )
+        for inputs, encoding in encodings(encoded):
+            yield Window(inputs, notes={"word": first_subwords(encoding)})
+
+    def target(self, example: Example, window: Window) -> dict[str, Any]:
+        tags = example["tags"]
+        return {
+            "labels": [IGNORE if word is None else self.index[tags[word]] for word in window.notes["word"]]
+        }
+
+    def predict(self, model: Model, inputs: Inputs) -> Outputs:
+        score, tag = model(**inputs).logits.float().softmax(-1).max(-1)
+        return {"tag": tag, "score": score}  # (windows, tokens) each
+
+    def decode(self, example: Example, windows: Sequence[Window]) -> Answer:
+        """One tag per word, each from the window that shows the most text around it."""
+        best: dict[int, tuple[int, int, float]] = {}  # word -> (tokens of context, tag, score)
+        for window in windows:
+            words, tags, scores = window.notes["word"], window.outputs["tag"], window.outputs["score"]
+            for position, word in enumerate(words):
+                context = min(position, len(words) - 1 - position)
+                if word is not None and context > best.get(word, (-1,))[0]:
+                    best[word] = context, int(tags[position]), float(scores[position])
+        found = [
+            best.get(word, (0, self.index.get(OUTSIDE, 0), 0.0)) for word in range(len(example["words"]))
+        ]
+        tags = [self.labels[tag] for _, tag, _ in found]
+        return {
+            "tags": tags,
+            "entities": self.entities(example["words"], tags, [score for *_, score in found]),
+        }
+
+    def entities(
+        self, words: Sequence[str], tags: Sequence[str], scores: Sequence[float]
+    ) -> list[dict[str, Any]]:
+        """The entities that the tags mark; `start` and `end` count words, `end` is the first one after."""
+        if self.options.scheme == "plain":
+            return []
+        return [
+            {
+                "type": kind,
+                "start": first,
+                "end": last + 1,
+                "text": " ".join(words[first : last + 1]),
+                "score": round(float(np.mean(scores[first : last + 1])), 6),
+            }
+            for kind, first, last in metrics.entities(tags)
+        ]
+
+    def comparable(self, answer: Answer) -> list[str]:
+        return list(answer["tags"])
+
+    def reference(self, example: Example) -> list[str]:
+        return list(example["tags"])
+
+
+def first_subwords(encoding: Any) -> list[int | None]:
+    """For each token, the index of the word it begins; None for later sub-words and special tokens.
+
+    A window may open in the middle of a word. Its first token then begins nothing, which only the
+    character offset can tell.
+    """
+    words = encoding.word_ids
+    return [
+        word if word != previous and start == 0 else None
+        for previous, word, (start, _) in zip([None, *words], words, encoding.offsets, strict=False)
+    ]
+
+
+def invalid_tags(tags: Sequence[str], scheme: str) -> Iterator[str]:
+    """Say which tag of a sentence breaks the scheme, at most one."""
+    prefixes = PREFIXES[scheme]
+    before = OUTSIDE
+    for word, tag in enumerate(tags):
+        if tag != OUTSIDE and not (len(tag) > 2 and tag[0] in prefixes and tag[1] == "-"):
+            forms = " or ".join(f"{prefix}-TYPE" for prefix in prefixes)
+            yield (
+                f"tag {tag!r} of word {word} is neither O nor {forms}; "
+                "set task.scheme (bio, iob1, bioes, or plain for labels that are no entities)"
+            )
+            return
+        if scheme != "iob1" and tag[0] in "IE" and (before[0] not in "BI" or before[2:] != tag[2:]):
+            yield (
+                f"tag {tag!r} of word {word} follows {before!r}, which begins no {tag[2:]}; "
+                "set task.scheme=iob1 to allow it"
+            )
+            return
+        before = tag
