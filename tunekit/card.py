@@ -1,6 +1,7 @@
 """The model card: what the model is, how to use it, and what its numbers rest on."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -56,7 +57,8 @@ def public_recipe(recipe: Recipe) -> str:
 
 def base_name(name: str) -> str:
     """A Hub id as it is; of a path only the last part."""
-    return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name) else name.rstrip("/").rsplit("/", 1)[-1]
+    is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).exists()
+    return name if is_id else Path(name).name
 
 
 def escape(text: str) -> str:

@@ -47,6 +47,7 @@ def save(
     Raises:
         EnvironmentFailure: it could not be written; what was there before is intact.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     final = folder / f"step-{step:08d}"
@@ -67,7 +68,7 @@ def save(
             flush(path)
         swap_in(beside, final)
         flush(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
         free = shutil.disk_usage(folder).free if folder.exists() else 0
         raise EnvironmentFailure(

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from contextlib import nullcontext
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +11,7 @@ import typer
 
 from tunekit.console import duration, out, table
 from tunekit.environment import configure, process_index
-from tunekit.errors import explain
+from tunekit.errors import InputError, Interrupted, explain
 
 app = typer.Typer(
     name="tunekit",
@@ -110,10 +112,10 @@ def predict(
     begin(as_json=True, quiet=quiet, offline=offline)
     from tunekit import workflow
 
-    columns = dict(pair.split("=", 1) for pair in column or [] if "=" in pair)
-    answers = workflow.predict(run_or_model, source, columns)
-    with output.open("w") if output else sys.stdout as file:
-        for answer in answers:
+    answers = workflow.predict(run_or_model, source, roles_and_columns(column or []))
+    first = list(islice(answers, 1))  # what is wrong shows before anything is written
+    with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
+        for answer in chain(first, answers):
             file.write(json.dumps(answer, ensure_ascii=False) + "\n")
 
 
@@ -178,6 +180,14 @@ def show(run: str, status: str, metrics: dict[str, Any], facts: dict[str, Any]) 
     out.result(document, "\n".join([*lines, f"{status}{took}: {run}"]))
 
 
+def roles_and_columns(pairs: list[str]) -> dict[str, str]:
+    """ROLE=COLUMN arguments by role."""
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise InputError(f"--column {wrong[0]!r} is no ROLE=COLUMN; write for example --column text=review")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 def interval(score: dict[str, Any]) -> str:
     """A metric's interval as text."""
     return "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
@@ -200,5 +210,8 @@ def main() -> None:
             raise
         usage = getattr(error, "format_message", None)  # an error of the command line itself
         message, code = (usage(), 2) if usage else explain(error)
-        out.error(message)
+        if out.speaks or not isinstance(
+            error, InputError | Interrupted
+        ):  # which all processes of a run raise
+            out.error(message)
     sys.exit(code if isinstance(code, int) else 0)

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 MOST_SHOWN = 12  # problems on one screen
+LONGEST = 600  # characters of one problem
+LONGEST_PATH = 300
+LONGEST_WORD = 60  # characters of a name or value inside a problem
 
 
 class TunekitError(Exception):
@@ -54,39 +57,68 @@ class Problems:
     """Collects problems from several checks, so that the user sees all of them at once."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.groups: list[list[str]] = []  # of one check each
+        self.failures: list[EnvironmentFailure] = []
 
     @contextmanager
     def collect(self) -> Iterator[None]:
-        """Keep the problems of an `InputError` raised inside, and go on after the block."""
+        """Keep what an `InputError` or `EnvironmentFailure` raised inside says, and go on after the block."""
         try:
             yield
         except InputError as error:
-            self.found += error.problems
+            self.groups.append(error.problems)
+        except EnvironmentFailure as error:
+            self.failures.append(error)
+
+    @property
+    def found(self) -> list[str]:
+        """Every problem, the shortest group first: a thousand bad rows must not push one bad folder away."""
+        groups = sorted([*self.groups, *([str(failure)] for failure in self.failures)], key=len)
+        return [problem for group in groups for problem in group]
 
     def raise_if_any(self) -> None:
-        """Raise one `InputError` with everything collected."""
-        if self.found:
+        """Raise one `InputError` with everything collected; a failure of the environment when it is alone."""
+        if self.groups:
             raise InputError(self.found)
+        if self.failures:
+            raise self.failures[0]
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Name the likeliest meant word as a clause, or nothing when none is near."""
+    """Name the likeliest meant word as a clause, or nothing when none is near.
+
+    Near is a word spelled alike (`trian`), one inside the given (`num_epochs`), or one it abbreviates (`lr`).
+    """
     by_key = {key(w): w for w in words for key in (str.lower, str.strip, lambda w: w.strip().lower())}
-    close = difflib.get_close_matches(word.strip().lower(), by_key, n=1, cutoff=0.6)
+    given = word.strip().lower()[:LONGEST_WORD]
+    close = difflib.get_close_matches(given, by_key, n=1, cutoff=0.6)
+    close += sorted((key for key in by_key if len(key) > 3 and key in given), key=len, reverse=True)
+    close += [key for key in by_key if "_" in key and initials(key) == given]
     return f"; did you mean {by_key[close[0]]!r}?" if close else ""
 
 
+def initials(name: str) -> str:
+    """The first letters of a name's parts: `lr` for `learning_rate`."""
+    return "".join(part[:1] for part in name.split("_"))
+
+
 def listing(words: Iterable[object], most: int = 20) -> str:
-    """List words for a message, cut after `most`."""
-    shown = [str(word) for word in words]
+    """List words for a message, cut after `most`; spaces around a word are made visible by quotes."""
+    shown = [cut(word if word and word == word.strip() else repr(word)) for word in map(str, words)]
     rest = f" and {len(shown) - most} more" if len(shown) > most else ""
     return ", ".join(shown[:most]) + rest if shown else "none"
 
 
+def cut(text: str, most: int = LONGEST_WORD) -> str:
+    """A text on one line, cut where it is long."""
+    lines = text.splitlines()
+    line = text if len(lines) < 2 else " ".join(line.strip() for line in lines)
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
 def screenful(problems: Sequence[str]) -> str:
     """Lay out problems as one screen: a bullet each, cut with a count."""
-    lines = [f"  - {problem}" for problem in problems[:MOST_SHOWN]]
+    lines = [f"  - {cut(problem, LONGEST)}" for problem in problems[:MOST_SHOWN]]
     if len(problems) > MOST_SHOWN:
         lines.append(f"  ... and {len(problems) - MOST_SHOWN} more like these")
     return "\n".join(lines)
@@ -106,9 +138,10 @@ def first_line(error: BaseException) -> str:
 FOREIGN: dict[str, tuple[int, Callable[[BaseException], str]]] = {
     "ConnectionError": (3, advice_for_network),
     "HfHubHTTPError": (3, advice_for_network),
+    "TransportError": (3, advice_for_network),  # of httpx
     "OfflineModeIsEnabled": (3, advice_for_network),
     "LocalEntryNotFoundError": (3, advice_for_network),
-    "PermissionError": (3, lambda e: f"{first_line(e)}. Choose a folder that you may write to"),
+    "PermissionError": (3, lambda e: f"{first_line(e)}. Choose another place, or ask for the rights to it"),
     "OSError": (3, lambda e: f"{first_line(e)}. Check the path, the free space and your rights"),
     "ModuleNotFoundError": (3, lambda e: f"{first_line(e)}. Install it with pip"),
     "KeyboardInterrupt": (130, lambda e: "stopped at once; nothing was saved since the last checkpoint"),

@@ -125,11 +125,8 @@ def judge(
     """Each metric with its interval: the task's own, and `further` ones by name or by path."""
     import evaluate as framework
 
-    measure, names = task.judged_by(task.options)
-    names = (
-        *names,
-        *(name for name in further if name in metrics.MEASURES[measure].names and name not in names),
-    )
+    measure = task.measure
+    names = (*measure.reported, *(n for n in further if n in measure.names and n not in measure.reported))
     theirs = [load_module(Path(name)) for name in further if name.endswith(".py")]
     values = framework.combine([metric(measure), *theirs]).compute(
         predictions=[task.comparable(a) for a in answers], references=list(references)
@@ -144,34 +141,41 @@ def judge(
     }
 
 
-def metric(name: str) -> Any:
-    """A measure of tunekit (`classification`, `entities`, `words`) as an `evaluate.Metric`.
+def metric(measure: str | metrics.Measure) -> Any:
+    """A measure of tunekit, by its name (`classification`, `entities`, `words`), as an `evaluate.Metric`.
 
-    metric("entities").compute(predictions=[["B-PER", "O"]], references=[["B-PER", "O"]])["f1"]
+        metric("entities").compute(predictions=[["B-PER", "O"]], references=[["B-PER", "O"]])["f1"]
+
+    Raises:
+        InputError: there is no measure of that name.
     """
     import datasets
     import evaluate as framework
 
-    if name not in metrics.MEASURES:
-        raise InputError(f"there is no measure {name!r}; there are {', '.join(metrics.MEASURES)}")
-    measure = metrics.MEASURES[name]
+    if isinstance(measure, str):
+        if measure not in metrics.MEASURES:
+            raise InputError(f"there is no measure {measure!r}; there are {', '.join(metrics.MEASURES)}")
+        measure = metrics.MEASURES[measure]
+    chosen = measure
     text = datasets.Value("string")
-    form = text if measure.form == "label" else datasets.Sequence(text)
+    form = {"label": text, "labels": datasets.Sequence(text), "number": datasets.Value("float64")}[
+        chosen.form
+    ]
 
     class Module(framework.Metric):  # type: ignore[misc]
         """The measure in the form that `evaluate` combines."""
 
         def _info(self) -> Any:
             return framework.MetricInfo(
-                description=f"tunekit's {name} metrics: {', '.join(measure.names)}",
+                description=f"tunekit's {chosen.name} metrics: {', '.join(chosen.names)}",
                 citation="",
-                inputs_description="predictions and references: strings, or lists of strings",
+                inputs_description=f"predictions and references, each a {chosen.form}",
                 features=datasets.Features({"predictions": form, "references": form}),
             )
 
         def _compute(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
-            rows = [measure.score(p, r) for p, r in zip(predictions, references, strict=True)]
-            return {key: float(value) for key, value in measure.summarize(stats.totals(rows)).items()}
+            rows = [chosen.score(p, r) for p, r in zip(predictions, references, strict=True)]
+            return {key: float(value) for key, value in chosen.summarize(stats.totals(rows)).items()}
 
     return Module(keep_in_memory=True)
 

@@ -1,41 +1,36 @@
-"""After the last step: the best model on disk, proven to answer as in training, its scores and its card."""
+"""After the last step: the best model on disk, proven to answer as in training, and its scores."""
 
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tunekit.card import card
 from tunekit.data.load import Rows
 from tunekit.engine import Fitting
 from tunekit.errors import TunekitError
 from tunekit.evaluation import evaluate, predict
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import save_finetuned
-from tunekit.prepare import Prepared
-from tunekit.run import Run, write
 from tunekit.tasks.base import Answer, Task
 
 ROWS = 16  # that the loaded model must answer the same
 TOLERANCE = 1e-4  # of numbers in answers; both models compute the same in fp32
 
 
-def finish(prepared: Prepared, fitting: Fitting, run: Run) -> None:
-    """Save the best model, prove that it loads, score the test split once, and write the card."""
-    recipe, splits = prepared.recipe, prepared.data.splits
-    model, accelerator = fitting.optimization.plain, fitting.optimization.accelerator
+def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
+    """Save the best model of a task called `name`, prove that it loads, and score the test split once."""
+    optimization, run = fitting.optimization, fitting.run
+    task, model, accelerator = optimization.task, optimization.plain, optimization.accelerator
     if run.writes:
-        export(run.model, prepared.task, recipe.task.name, model, fitting.validation or splits["train"])
+        export(run.model, task, name, model, fitting.validation or splits["train"])
     if "test" in splits:
-        scores = evaluate(
-            prepared.task, model, splits["test"], further=fitting.further, accelerator=accelerator
+        run.write_scores(
+            "test", evaluate(task, model, splits["test"], further=fitting.further, accelerator=accelerator)
         )
-        run.write_scores("test", scores)
     best = fitting.state.best
     run.record(steps=fitting.state.step, best=asdict(best) if best else None, status="finished")
-    if run.writes:
-        write(run.path / "README.md", card(run, recipe))
 
 
 def export(folder: Path, task: Task, name: str, model: Any, rows: Rows) -> None:

@@ -1,9 +1,10 @@
 """One process per device: the command starts itself again under torch's launcher."""
 
+import logging
 import os
 import sys
 
-from tunekit.errors import InputError
+from tunekit.errors import InputError, Interrupted
 
 
 def relaunched(processes: str) -> bool:
@@ -14,14 +15,20 @@ def relaunched(processes: str) -> bool:
     count = wanted(processes)
     if count == 1 or "RANK" in os.environ:
         return False
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main
 
+    logging.getLogger("torch.distributed.elastic").setLevel(
+        logging.CRITICAL
+    )  # the processes speak for themselves
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     try:
         main(["--standalone", f"--nproc-per-node={count}", "-m", "tunekit", *sys.argv[1:]])
     except ChildFailedError as error:
         sys.exit(error.get_first_failure()[1].exitcode)
+    except SignalException:
+        sys.exit(Interrupted.exit_code)  # the launcher has passed the signal on, and the processes have saved
     return True
 
 

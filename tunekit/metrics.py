@@ -23,10 +23,17 @@ Metrics = dict[str, NDArray[np.float64]]  # by name, shape (resamples,)
 class Measure:
     """A family of metrics over one form of answer."""
 
+    name: str
     score: Callable[[Any, Any], Statistics]
     summarize: Callable[[Totals], Metrics]
     names: tuple[str, ...]  # every metric that `summarize` gives
-    form: str  # what is compared: "label" (a string) or "labels" (a list of strings)
+    reported: tuple[str, ...]  # those that are shown unasked; the first picks the best model
+    form: str  # what is compared: a "label" (string), "labels" (list of strings) or a "number"
+    lower_is_better: tuple[str, ...] = ()
+
+    def better(self, metric: str, value: float, than: float) -> bool:
+        """Whether one value of a metric beats another."""
+        return value < than if metric in self.lower_is_better else value > than
 
 
 def score_label(prediction: str, reference: str) -> Statistics:
@@ -132,36 +139,25 @@ def ratio(part: Any, whole: Any) -> NDArray[np.float64]:
     return np.asarray(np.divide(part, whole, out=zero, where=whole != 0))
 
 
-MEASURES = {
-    "classification": Measure(
-        score_label,
-        summarize_labels,
-        (
-            "accuracy",
-            "macro_f1",
-            "mcc",
-            "macro_precision",
-            "macro_recall",
-            "balanced_accuracy",
-            "weighted_f1",
-        ),
-        "label",
-    ),
-    "entities": Measure(
-        score_entities, summarize_entities, ("f1", "precision", "recall", "accuracy", "macro_f1"), "labels"
-    ),
-    "words": Measure(
-        score_words,
-        summarize_labels,
-        (
-            "accuracy",
-            "macro_f1",
-            "mcc",
-            "macro_precision",
-            "macro_recall",
-            "balanced_accuracy",
-            "weighted_f1",
-        ),
-        "labels",
-    ),
-}
+OF_LABELS = (
+    "accuracy",
+    "macro_f1",
+    "mcc",
+    "macro_precision",
+    "macro_recall",
+    "balanced_accuracy",
+    "weighted_f1",
+)
+CLASSIFICATION = Measure(
+    "classification", score_label, summarize_labels, OF_LABELS, ("accuracy", "macro_f1", "mcc"), "label"
+)
+ENTITIES = Measure(
+    "entities",
+    score_entities,
+    summarize_entities,
+    ("f1", "precision", "recall", "accuracy", "macro_f1"),
+    ("f1", "precision", "recall", "accuracy"),
+    "labels",
+)
+WORDS = Measure("words", score_words, summarize_labels, OF_LABELS, ("accuracy", "macro_f1"), "labels")
+MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, WORDS)}

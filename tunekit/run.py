@@ -39,7 +39,7 @@ class Run:
         self.facts: dict[str, Any] = {}
         self.began = now()
         if (path / "run.json").is_file():
-            self.facts = json.loads((path / "run.json").read_text())
+            self.facts = read_facts(path / "run.json")
 
     @property
     def status(self) -> str:
@@ -62,8 +62,11 @@ class Run:
         Raises:
             InputError: there is something else.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"output {self.path} is a file; choose another folder with --output")
+        file = next((p for p in (self.path, *self.path.parents) if p.is_file()), None)
+        if file is not None:
+            raise InputError(
+                f"output {self.path} cannot be a folder: {file} is a file; choose another --output"
+            )
         inside = sorted(p.name for p in self.path.iterdir()) if self.path.exists() else []
         if inside and not self.facts and inside != [".lock"]:
             advice = "choose another with --output" + (
@@ -143,6 +146,11 @@ class Run:
         document = self.metrics() | {split: {name: asdict(e) for name, e in scores.metrics.items()}}
         write(self.path / "metrics.json", json.dumps(document, indent=2) + "\n")
 
+    def write_card(self, text: str) -> None:
+        """Write the model card."""
+        if self.writes:
+            write(self.path / "README.md", text)
+
     def metrics(self) -> dict[str, Any]:
         """The metrics written so far, by split."""
         path = self.path / "metrics.json"
@@ -167,6 +175,21 @@ class Run:
                 fcntl.flock(file, fcntl.LOCK_UN)
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """What run.json holds.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        facts = json.loads(path.read_text())
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise InputError(f"{path} is damaged; choose another --output, or delete the folder of this run")
+    return facts
+
+
 def choose(default: str, output: str | Path | None, resume: str) -> tuple[Run, Path | None]:
     """The run directory that the options ask for, and the checkpoint to continue from where one is named.
 
@@ -187,7 +210,7 @@ def choose(default: str, output: str | Path | None, resume: str) -> tuple[Run, P
 
 def command_line() -> str:
     """The command that was given, without anything that looks like a token."""
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    words = ["tunekit", *sys.argv[1:]] if Path(sys.argv[0]).name in ("tunekit", "__main__.py") else ["python"]
     return re.sub(r"hf_[A-Za-z0-9]{8,}", "hf_***", shlex.join(words))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tunekit import evaluation
 from tunekit import recipe as recipes
+from tunekit.card import card
 from tunekit.console import out
 from tunekit.data.streams import stream
 from tunekit.engine import fit
@@ -52,7 +53,8 @@ def finetune(
         with run.kept():
             fitting = assemble(prepared, run, begin_from)
             fit(fitting)
-            finish(prepared, fitting, run)
+            finish(fitting, settings.task.name, prepared.data.splits)
+            run.write_card(card(run, settings))
     return run
 
 

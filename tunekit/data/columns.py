@@ -1,13 +1,14 @@
 """Which column plays which role, and the rows in the form that tasks expect: names, never indices."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tunekit.data.files import Table
-from tunekit.errors import InputError, listing, nearest
+from tunekit.errors import InputError, cut, listing, nearest
 from tunekit.tasks.base import Role, Task
 
 ID_COLUMNS = ("id", "idx", "guid", "uid")
+NUMBERINGS = (*ID_COLUMNS, "", "index", "unnamed: 0")  # never taken for anything else
 SAMPLE = 200  # rows that a column's kind is judged by
 
 Columns = dict[str, str]  # role -> column
@@ -24,29 +25,51 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
     Raises:
         InputError: a column does not exist, or a role has none; lists the columns and the nearest name.
     """
+    given = given or {}
     found, problems = dict[str, str](), list[str]()
-    for role, column in (given or {}).items():
+    for role, column in given.items():
         if column in table.columns:
             found[role] = column
-        elif role in roles:
+        elif role in roles or role == "id":
             problems.append(
                 no_column(f"data.columns.{role} {column!r} is no column of {table.source}", column, table)
             )
-    wanted = {role: spec for role, spec in roles.items() if role not in found and role not in (given or {})}
+    wanted = {role: spec for role, spec in roles.items() if role not in given}
     for role, spec in wanted.items():
-        named = by_name(table, spec, found.values())
-        if named is not None:
-            found[role] = named
+        called = by_name(table, spec, found.values())
+        if called is not None:
+            found[role] = called
     for role, spec in wanted.items():
         chosen = found.get(role) or by_kind(table, spec, found.values())
         if chosen is None:
-            start = f"{table.source} has no column for {role}, which is {DESCRIPTIONS[spec.kind]}"
-            problems.append(no_column(start, spec.column, table, f"name it with data.columns.{role}=COLUMN"))
+            problems.append(nothing_for(role, spec, table, found.values()))
         else:
             found[role] = chosen
+    for role in given.keys() & found.keys() & roles.keys():
+        if not fits(table, found[role], roles[role], any):
+            problems.append(wrong_kind(role, roles[role], table, found[role]))
     if problems:
         raise InputError(problems)
     return found | id_column(table, found)
+
+
+def nothing_for(role: str, spec: Role, table: Table, taken: Iterable[str]) -> str:
+    """Say that no column is what a role needs; the one that is called so may hold something else."""
+    column = next((c for c in named(table, spec) if c not in taken), None)
+    if column is not None:
+        return wrong_kind(role, spec, table, column)
+    start = f"{table.source} has no column for {role}, which is {DESCRIPTIONS[spec.kind]}"
+    return no_column(start, spec.column, table, f"name it with data.columns.{role}=COLUMN")
+
+
+def wrong_kind(role: str, spec: Role, table: Table, column: str) -> str:
+    """Say that a column does not hold what its role needs, with its first value."""
+    values = enumerate(table.columns[column])
+    row, value = next((row, value) for row, value in values if value is not None)
+    return (
+        f"column {column!r} holds {cut(repr(value))} ({table.place(row)}), not {DESCRIPTIONS[spec.kind]}; "
+        f"name another with data.columns.{role}=COLUMN, or correct its values"
+    )
 
 
 def no_column(start: str, column: str, table: Table, advice: str = "correct the name") -> str:
@@ -59,26 +82,30 @@ def no_column(start: str, column: str, table: Table, advice: str = "correct the 
 
 
 def by_name(table: Table, spec: Role, taken: Iterable[str]) -> str | None:
-    """The column with one of a role's usual names and the right kind of values."""
+    """The column with one of a role's usual names, if any of its values is of the right kind."""
+    able = (column for column in named(table, spec) if column not in taken and fits(table, column, spec, any))
+    return next(able, None)
+
+
+def named(table: Table, spec: Role) -> list[str]:
+    """The columns with one of a role's usual names, the most usual first."""
     spelled = {column.strip().lower(): column for column in reversed(table.columns)}
-    for name in (spec.column, *spec.synonyms):
-        column = spelled.get(name)
-        if column is not None and column not in taken and fits(table, column, spec):
-            return column
-    return None
+    return [spelled[name] for name in (spec.column, *spec.synonyms) if name in spelled]
 
 
 def by_kind(table: Table, spec: Role, taken: Iterable[str]) -> str | None:
-    """The only column left with the right kind of values."""
-    left = [c for c in table.columns if c not in taken and c.strip().lower() not in ID_COLUMNS]
-    fitting = [column for column in left if fits(table, column, spec)]
+    """The only column left whose values are all of the right kind; labels must also repeat."""
+    left = [c for c in table.columns if c not in taken and c.strip().lower() not in NUMBERINGS]
+    fitting = [column for column in left if fits(table, column, spec, all)]
+    if spec.kind == "label":
+        fitting = [column for column in fitting if not unique(table.columns[column])]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def fits(table: Table, column: str, spec: Role) -> bool:
-    """Whether a column's values, by its first rows, are of the role's kind; a column of nulls fits any."""
+def fits(table: Table, column: str, spec: Role, how_many: Callable[[Iterable[bool]], bool]) -> bool:
+    """Whether `any` or `all` of a column's first values are of the role's kind; only nulls fit any kind."""
     values = [value for value in table.columns[column][:SAMPLE] if value is not None]
-    return all(is_kind(value, spec.kind) for value in values)
+    return not values or how_many(is_kind(value, spec.kind) for value in values)
 
 
 def is_kind(value: Any, kind: str) -> bool:
@@ -86,7 +113,9 @@ def is_kind(value: Any, kind: str) -> bool:
     if kind in ("words", "labels"):
         inner = "text" if kind == "words" else "label"
         return isinstance(value, list) and all(is_kind(item, inner) for item in value)
-    return isinstance(value, str) if kind == "text" else isinstance(value, str | int)
+    if kind == "text":
+        return isinstance(value, str)
+    return isinstance(value, str | int) or (isinstance(value, float) and value.is_integer())
 
 
 def id_column(table: Table, found: Columns) -> Columns:
@@ -94,11 +123,15 @@ def id_column(table: Table, found: Columns) -> Columns:
     if "id" in found:
         return {}
     spelled = {column.strip().lower(): column for column in table.columns}
-    for name in ID_COLUMNS:
-        column = spelled.get(name)
-        if column is not None and column not in found.values() and unique(table.columns[column]):
-            return {"id": column}
-    return {}
+    names = (spelled[name] for name in ID_COLUMNS if name in spelled)
+    able = (column for column in names if column not in found.values() and holds_ids(table, column))
+    column = next(able, None)
+    return {} if column is None else {"id": column}
+
+
+def holds_ids(table: Table, column: str) -> bool:
+    """Whether a column tells every row from the others."""
+    return column in table.columns and unique(table.columns[column])
 
 
 def unique(values: list[Any]) -> bool:
@@ -112,6 +145,7 @@ DESCRIPTIONS = {
     "label": "a label",
     "labels": "a list with one label for each word",
 }
+TYPE_NAMES = {str: "text", bool: "true or false", int: "a number", float: "a number", dict: "an object"}
 
 
 class Normalizer:
@@ -142,17 +176,36 @@ class Normalizer:
             raise ValueError("is null")
         if kind in ("words", "labels"):
             if not isinstance(value, list) or not value:
-                raise ValueError(
-                    "is an empty list" if value == [] else f"is {value!r:.40}, not {DESCRIPTIONS[kind]}"
-                )
-            return [self.value(item, "text" if kind == "words" else "label", names) for item in value]
+                shown = "an empty list" if value == [] else cut(repr(value))
+                raise ValueError(f"is {shown}, not {DESCRIPTIONS[kind]}")
+            return [self.item(i, item, kind, names) for i, item in enumerate(value)]
         if kind == "text":
             if not isinstance(value, str):
-                raise ValueError(f"is {value!r:.40}, not a text")
-            if not value.strip():
-                raise ValueError("is empty")
-            return value
+                raise ValueError(f"is {cut(repr(value))}, not a text")
+            return whole(value)
         return label_name(value, names)
+
+    def item(self, number: int, item: Any, kind: str, names: list[str] | None) -> Any:
+        """One value of a list; what is wrong with it says which."""
+        try:
+            return self.value(item, "text" if kind == "words" else "label", names)
+        except ValueError as error:
+            raise ValueError(f"item {number} {error}") from None
+
+
+def whole(text: str) -> str:
+    """A text that says something.
+
+    Raises:
+        ValueError: it is blank, or holds half a character, as a cut `\\ud83d\\ude00` of JSON does.
+    """
+    if not text.strip():
+        raise ValueError("is empty")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"holds half a character (at {error.start}), which no tokenizer takes") from None
+    return text
 
 
 def label_name(value: Any, names: list[str] | None) -> str:
@@ -170,21 +223,17 @@ def label_name(value: Any, names: list[str] | None) -> str:
     if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         return str(value).lower() if isinstance(value, bool) else str(int(value))
     if not isinstance(value, str | int):
-        raise ValueError(f"is {value!r:.40}, which is no label")
-    if not str(value).strip():
-        raise ValueError("is empty")
-    return str(value).strip()
+        raise ValueError(f"is {cut(repr(value))}, which is no label")
+    return whole(str(value)).strip()
 
 
 def mixed_types(table: Table, column: str) -> Iterator[str]:
-    """Say that a label column holds both numbers and words, with the first row of each."""
-    first: dict[bool, int] = {}
+    """Say that a label column holds numbers beside words, or the like, with the first row of each."""
+    first: dict[str, int] = {}
     for number, value in enumerate(table.columns[column]):
         for item in value if isinstance(value, list) else [value]:
             if item is not None:
-                first.setdefault(isinstance(item, str), number)
-    if len(first) == 2:
-        places = " and ".join(
-            f"{'text' if text else 'a number'} at {table.place(row)}" for text, row in first.items()
-        )
+                first.setdefault(TYPE_NAMES.get(type(item), "something else"), number)
+    if len(first) > 1:
+        places = " and ".join(f"{name} at {table.place(row)}" for name, row in first.items())
         yield f"column {column!r} mixes types: {places}; write all labels the same way"

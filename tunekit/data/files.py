@@ -1,22 +1,13 @@
-"""Data files as columns, with the line of every row, so that a message can point at it.
+"""Data files as columns, with the line of every row, so that a message can point at it."""
 
-Text formats are read as they are written: nothing is guessed to be a number or missing, so that a label `NA`
-stays a label and `01` keeps its zero.
-"""
-
-import csv
-import io
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tunekit.errors import InputError, first_line, listing
-
-MAX_FIELD = 10_000_000  # characters of one csv field
-TAG = re.compile(r"O|[BIESLU]-\S+")
+from tunekit.data.formats import READERS, Row
+from tunekit.errors import InputError, first_line
 
 
 @dataclass
@@ -42,150 +33,50 @@ def read(path: Path, encoding: str, separator: str | None) -> Table:
     """Read one data file.
 
     Raises:
-        InputError: the format is unknown, or the content is not of that format; names the line.
+        InputError: the format is unknown, or the content is not of that format; names every line that is not.
     """
-    if path.suffix in (".parquet", ".arrow"):
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".arrow"):
         table = read_columnar(path)
     else:
-        rows = list(READERS[path.suffix](decode(path, encoding), str(path), separator))
-        names = list(dict.fromkeys(name for _, row in rows for name in row))
-        columns = {name: [row.get(name) for _, row in rows] for name in names}
-        table = Table(str(path), columns, [line for line, _ in rows])
+        found = list(READERS[suffix](decode(path, encoding), str(path), separator))
+        problems = [item for item in found if isinstance(item, str)]
+        if problems:
+            raise InputError(problems)
+        table = as_table([item for item in found if not isinstance(item, str)], str(path))
     if not len(table):
         raise InputError(f"{path} has no rows; give a file with at least one")
     return table
 
 
+def as_table(rows: Sequence[Row], source: str) -> Table:
+    """Rows as columns; a row that lacks a column has None there."""
+    names = dict.fromkeys(name for _, row in rows for name in row)
+    lines = [line for line, _ in rows if line is not None]
+    columns = {name: [row.get(name) for _, row in rows] for name in names}
+    return Table(source, columns, lines if len(lines) == len(rows) else None)
+
+
 def decode(path: Path, encoding: str) -> str:
     """A text file's content; a byte order mark is dropped."""
     content = path.read_bytes()
-    try:
-        return content.decode(
-            "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+    if utf8 and b"\0" in content[:4]:  # the head of utf-16 without a mark is also valid utf-8
+        raise InputError(
+            f"{path}:1: byte {content.index(0)} is 0, not utf-8 text; {naming_encoding(content)}"
         )
-    except LookupError:
-        raise InputError(f"data.encoding {encoding!r} is unknown; use for example utf-8 or latin-1") from None
+    try:
+        return content.decode("utf-8-sig" if utf8 else encoding)
     except UnicodeError as error:
         at = getattr(error, "start", 0)
         line = content.count(b"\n", 0, at) + 1
-        raise InputError(
-            f"{path}:{line}: byte {at} is not {encoding}; "
-            "name the file's encoding, for example data.encoding=latin-1"
-        ) from None
+        raise InputError(f"{path}:{line}: byte {at} is not {encoding}; {naming_encoding(content)}") from None
 
 
-Row = tuple[int, dict[str, Any]]  # line, values by column
-
-
-def read_csv(text: str, source: str, separator: str | None) -> Iterator[Row]:
-    """Comma or otherwise separated values with a header line."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator or ",", strict=True)
-    csv.field_size_limit(MAX_FIELD)
-    header: list[str] | None = None
-    start = 1
-    try:
-        for values in reader:
-            line, start = start, reader.line_num + 1
-            if not values:
-                continue
-            if header is None:
-                header = checked_header(values, source)
-            elif len(values) != len(header):
-                raise InputError(
-                    f"{source}:{line}: {len(values)} values for {len(header)} columns ({listing(header)}); "
-                    "quote values that contain the separator"
-                )
-            else:
-                yield line, dict(zip(header, values, strict=True))
-    except csv.Error as error:
-        raise InputError(f"{source}:{start}: {error}; check the quotes from there on") from None
-
-
-def read_tsv(text: str, source: str, separator: str | None) -> Iterator[Row]:
-    """Tab-separated values with a header line."""
-    return read_csv(text, source, separator or "\t")
-
-
-def checked_header(header: list[str], source: str) -> list[str]:
-    """A header without repeated names."""
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise InputError(f"{source}:1: columns {listing(repeated)} occur more than once; rename them")
-    return header
-
-
-def read_jsonl(text: str, source: str, _: str | None) -> Iterator[Row]:
-    """One JSON object a line."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, json_object(parse_json(line, source, number), f"{source}:{number}")
-
-
-def read_json(text: str, source: str, separator: str | None) -> Iterator[Row]:
-    """A JSON array of objects, or an object whose `data` is one; JSON lines in a .json file are read too."""
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg.startswith("Extra data"):
-            yield from read_jsonl(text, source, separator)
-            return
-        raise InputError(f"{source}:{error.lineno}: {error.msg}; correct the JSON there") from None
-    rows = document.get("data") if isinstance(document, dict) else document
-    if not isinstance(rows, list):
-        raise InputError(
-            f"{source} is no list of objects; write [{{...}}, ...] or one object a line in a .jsonl file"
-        )
-    for number, row in enumerate(rows):
-        yield number, json_object(row, f"{source} row {number}")
-
-
-def parse_json(line: str, source: str, number: int) -> Any:
-    """One line of JSON."""
-    try:
-        return json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{source}:{number}: {first_line(error)}; correct the JSON there") from None
-
-
-def json_object(value: Any, place: str) -> dict[str, Any]:
-    """A value that must be a JSON object."""
-    if not isinstance(value, dict):
-        raise InputError(
-            f'{place}: {json.dumps(value)[:40]} is no JSON object; write {{"column": value, ...}}'
-        )
-    return value
-
-
-def read_conll(text: str, source: str, separator: str | None) -> Iterator[Row]:
-    """Column files: a word and its tag a line, other columns between, blank lines between sentences."""
-    width, first, words, tags = 0, 0, list[str](), list[str]()
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
-        cells = line.rstrip("\r").split(separator)
-        if not line.strip() or cells[0] == "-DOCSTART-":
-            if words:
-                yield first, {"tokens": words, "ner_tags": tags}
-            words, tags = [], []
-            continue
-        width = width or len(cells)
-        if len(cells) != width or width < 2:
-            raise InputError(
-                f"{source}:{number}: {len(cells)} columns where {max(width, 2)} are expected (word ... tag); "
-                "correct the line"
-            )
-        first = first if words else number
-        words.append(cells[0])
-        tags.append(cells[-1])
-
-
-def read_txt(text: str, source: str, separator: str | None) -> Iterator[Row]:
-    """One text a line; a file that looks like tagged words is read as columns."""
-    lines = text.split("\n")
-    filled = [line.split(separator) for line in lines[:200] if line.strip() and "-DOCSTART-" not in line]
-    if filled and all(len(cells) > 1 and TAG.fullmatch(cells[-1]) for cells in filled):
-        return read_conll(text, source, separator)
-    return (
-        (number, {"text": line.rstrip("\r")}) for number, line in enumerate(lines, start=1) if line.strip()
-    )
+def naming_encoding(content: bytes) -> str:
+    """What to do about a file of another encoding, guessed from its first bytes."""
+    wide = b"\0" in content[:4] or content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return f"name the file's encoding, for example data.encoding={'utf-16' if wide else 'latin-1'}"
 
 
 def read_columnar(path: Path) -> Table:
@@ -194,13 +85,32 @@ def read_columnar(path: Path) -> Table:
     import pyarrow
 
     try:
-        read_table = (
-            datasets.Dataset.from_parquet if path.suffix == ".parquet" else datasets.Dataset.from_file
-        )
-        return from_dataset(read_table(str(path)), str(path))
-    except (pyarrow.ArrowException, datasets.exceptions.DatasetGenerationError) as error:
-        cause = first_line(error.__cause__ or error)
-        raise InputError(f"{path} ({path.stat().st_size:,} bytes): {cause}; write the file again") from None
+        content = read_parquet(path) if path.suffix.lower() == ".parquet" else read_arrow(path)
+        return from_dataset(datasets.Dataset(datasets.table.InMemoryTable(content)), str(path))
+    except (pyarrow.ArrowException, OSError) as error:
+        size = f"{path.stat().st_size:,} bytes"
+        raise InputError(
+            f"{path} ({size}) cannot be read: {first_line(error)}; write the file again"
+        ) from None
+
+
+def read_parquet(path: Path) -> Any:
+    """A parquet file as a pyarrow table."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        return file.read()
+
+
+def read_arrow(path: Path) -> Any:
+    """An arrow file as a pyarrow table: a stream, as `datasets` writes them, or a file with a footer."""
+    import pyarrow
+
+    with path.open("rb") as file:
+        footed = file.read(6) == b"ARROW1"
+        file.seek(0)
+        with (pyarrow.ipc.open_file if footed else pyarrow.ipc.open_stream)(file) as reader:
+            return reader.read_all()
 
 
 def from_dataset(dataset: Any, source: str) -> Table:
@@ -214,16 +124,4 @@ def from_dataset(dataset: Any, source: str) -> Table:
     return Table(source, columns, None, names)
 
 
-READERS: dict[str, Callable[[str, str, str | None], Iterable[Row]]] = {
-    ".csv": read_csv,
-    ".tsv": read_tsv,
-    ".json": read_json,
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".txt": read_txt,
-    ".conll": read_conll,
-    ".bio": read_conll,
-    ".iob": read_conll,
-    ".iob2": read_conll,
-}
 SUFFIXES = (*READERS, ".parquet", ".arrow")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,9 +12,12 @@ import numpy as np
 from tunekit.data import columns
 from tunekit.data.files import Table
 from tunekit.data.sources import Tables, read_splits
-from tunekit.errors import InputError, listing, nearest
+from tunekit.errors import InputError, cut, listing, nearest
 from tunekit.recipe import SPLITS, DataSection
 from tunekit.tasks.base import Example, Role, Task
+
+MEND = "correct the row, or set data.bad_rows=skip"
+MOST_HINTS = 20  # unknown labels for which the nearest known one is looked for
 
 Rows = list[dict[str, Any]]  # keyed by role, and "id"
 
@@ -48,19 +52,22 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int) -> Dat
         )
     found = resolve_all(tables, columns.roles_of(kind, targets=True), section)
     splits, problems = check_rows(tables, kind, options, found)
-    labels = label_set(tables["train"], splits["train"], kind, found) if kind.labels_from else []
+    sound = without({place for place, _ in problems}, splits)
+    labels = label_set(tables["train"], sound["train"], kind, found) if kind.labels_from else []
     problems += unknown_labels(splits, labels, kind)
     if problems and section.bad_rows == "error":
         raise InputError([problem for _, problem in problems])
     good = without({place for place, _ in problems}, splits)
     for split, numbered in good.items():
         if not numbered:
-            raise InputError(
-                f"the {split} split has no rows that can be used; check data.columns and data.bad_rows"
+            first = next(
+                (f" ({text.removesuffix(f'; {MEND}')})" for (of, _), text in problems if of == split), ""
             )
+            raise InputError(f"the {split} split has no rows that can be used{first}; correct them")
     if kind.labels_from and len(labels) < 2:
         raise InputError(
-            f"training has the single label {listing(labels)}; there must be at least two to tell apart"
+            f"training has no label but {listing(labels)} (column {found[kind.labels_from]!r}), and there "
+            "must be two to tell apart; add rows of another, or correct data.columns"
         )
     rows = cut_validation(good, section.validation_share, kind, seed)
     return Data(limited(rows, section.limit, seed), labels, found, [problem for _, problem in problems])
@@ -76,7 +83,7 @@ def load_split(
     tables = read_splits(section)
     name = split or next(split for split in reversed(SPLITS) if split in tables)
     if name not in tables:
-        raise InputError(f"{section.path} has no {name} split; there are {listing(tables)}")
+        raise InputError(f"{section.path} has no {name} split; choose from {listing(tables)}")
     chosen = {name: tables[name]}
     found = resolve_all(chosen, columns.roles_of(kind, targets=True), section)
     splits, problems = check_rows(chosen, kind, options, found)
@@ -92,22 +99,23 @@ Found = list[tuple[Place, str]]
 
 
 def resolve_all(tables: Tables, roles: Mapping[str, Role], section: DataSection) -> columns.Columns:
-    """The columns of the first table, which all others must have too."""
-    first = next(iter(tables.values()))[0]
+    """The columns of the first table, which all others must have too; ids only where all have them."""
+    first, *others = [table for group in tables.values() for table in group]
     found = columns.resolve(first, roles, section.columns)
+    inferred = None if "id" in (section.columns or {}) else found.get("id")
+    if inferred and not all(columns.holds_ids(table, inferred) for table in others):
+        del found["id"]
     problems = [
         f"{table.source} has no column {column!r}, which {first.source} has; "
         f"its columns are {listing(table.columns)}; name them alike"
-        for group in tables.values()
-        for table in group
+        for table in others
         for column in found.values()
         if column not in table.columns
     ]
-    for group in tables.values():
-        for table in group:
-            for role, spec in roles.items():
-                if spec.kind in ("label", "labels") and found[role] in table.columns:
-                    problems += columns.mixed_types(table, found[role])
+    for table in (first, *others):
+        for role, spec in roles.items():
+            if spec.kind in ("label", "labels") and found[role] in table.columns:
+                problems += columns.mixed_types(table, found[role])
     if problems:
         raise InputError(problems)
     return found
@@ -127,7 +135,7 @@ def check_rows(
             ids = table.columns[found["id"]] if "id" in found else None
             for number in range(len(table)):
                 row, wrong = normalizer.row(number)
-                wrong += kind.check(options, row) if not wrong else []
+                wrong = [f"{text}; {MEND}" for text in wrong] or [*map(advised, kind.check(options, row))]
                 problems += [((split, len(rows)), f"{table.place(number)}: {text}") for text in wrong]
                 rows.append(
                     {**row, "id": len(rows) if ids is None else ids[number], "place": table.place(number)}
@@ -135,15 +143,18 @@ def check_rows(
     return splits, problems
 
 
+def advised(text: str) -> str:
+    """What a task finds wrong with a row; it may already say what to do."""
+    return text if "; " in text else f"{text}; {MEND}"
+
+
 def label_set(tables: Sequence[Table], rows: Rows, kind: type[Task], found: columns.Columns) -> list[str]:
     """The labels in their final order: the data set's own where it has one, else sorted, numbers by size."""
     role = str(kind.labels_from)
-    named = tables[0].class_names.get(found[role])
-    if named:
-        return named
-    labels = {label for row in rows if role in row for label in as_list(row[role])}
-    numeric = all(label.lstrip("-").isdecimal() for label in labels)
-    return sorted(labels, key=lambda label: (int(label), label) if numeric else label)
+    named = tables[0].class_names.get(found[role], [])
+    labels = {label for row in rows for label in as_list(row[role])}.difference(named)
+    numeric = all(re.fullmatch(r"-?\d+", label) for label in labels)
+    return [*named, *sorted(labels, key=lambda label: (int(label), label) if numeric else label)]
 
 
 def as_list(value: Any) -> list[str]:
@@ -155,21 +166,19 @@ def unknown_labels(
     splits: Mapping[str, Rows], labels: Sequence[str], kind: type[Task], but: str = "train"
 ) -> Found:
     """Rows outside training whose label never occurs in training."""
-    known, role = set(labels), kind.labels_from
+    known, role, there = set(labels), kind.labels_from, listing(labels)
     if role is None:
         return []
-    return [
-        (
-            (split, number),
-            f"{row['place']}: label {label!r} does not occur in training{nearest(label, labels)}; "
-            f"the labels are {listing(labels)}; correct the row or set data.bad_rows=skip",
-        )
-        for split, rows in splits.items()
-        if split != but
-        for number, row in enumerate(rows)
-        for label in dict.fromkeys(as_list(row.get(role, [])))
-        if label not in known
-    ]
+    hints: dict[str, str] = {}  # a look for the nearest label takes long where there are many
+    found: Found = []
+    scored = {split: rows for split, rows in splits.items() if split != but}
+    for split, number, row in ((s, i, row) for s, rows in scored.items() for i, row in enumerate(rows)):
+        for label in dict.fromkeys(label for label in as_list(row.get(role, [])) if label not in known):
+            if label not in hints:
+                hints[label] = nearest(label, labels) if len(hints) < MOST_HINTS else ""
+            text = f"label {cut(label)!r} does not occur in training{hints[label]}; the labels are {there}"
+            found.append(((split, number), f"{row['place']}: {text}; {MEND}"))
+    return found
 
 
 def without(bad: set[Place], splits: Mapping[str, Rows]) -> dict[str, Rows]:
@@ -212,7 +221,8 @@ def stratified(strata: Sequence[str], share: float, random: np.random.Generator)
         largest = max(sorted(groups), key=lambda stratum: len(groups[stratum]))
         if len(groups[largest]) < 2:
             raise InputError(
-                "training has too few rows to cut a validation split from; give one, or more rows"
+                f"training has {len(strata)} rows, too few to cut a validation split from; "
+                "give more, name one with data.splits.validation, or set data.validation_share=0"
             )
         picked.add(int(random.choice(groups[largest])))
     return picked

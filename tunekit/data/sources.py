@@ -1,12 +1,22 @@
 """Where the rows are: which files, or which splits of a Hub data set, make up each split."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tunekit.data.files import SUFFIXES, Table, from_dataset, read
-from tunekit.errors import InputError, Problems, first_line, listing, nearest
+from tunekit.errors import (
+    LONGEST_PATH,
+    EnvironmentFailure,
+    InputError,
+    Problems,
+    cut,
+    first_line,
+    listing,
+    nearest,
+)
 from tunekit.recipe import SPLITS, DataSection
 
 SYNONYMS = {
@@ -14,100 +24,132 @@ SYNONYMS = {
     "validation": ("validation", "valid", "val", "dev", "eval"),
     "test": ("test",),
 }
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
 
 Tables = dict[str, list[Table]]  # split -> its tables
 
 
 def read_splits(section: DataSection) -> Tables:
-    """The tables of each split that there is.
+    """The tables of each split that there is, train first.
 
     Raises:
         InputError: something is missing or cannot be read; every file with a problem is named.
+        EnvironmentFailure: the Hub cannot be reached.
     """
-    path = Path(section.path).expanduser()
-    if path.is_dir() and any((path / name).exists() for name in ("dataset_dict.json", "state.json")):
-        return read_saved(section, path)
-    if path.exists():
-        return read_local(section, path)
-    if path.suffix in SUFFIXES or not HUB_ID.fullmatch(section.path):
-        raise InputError(missing(path))
-    return read_hub(section)
+    path = Path(os.path.expanduser(section.path))
+    if on_hub(section):
+        tables = read_hub(section)
+    elif os.path.exists(path):
+        tables = read_local(section, path)
+    else:
+        raise InputError(missing(section.path, path))
+    return {split: tables[split] for split in SPLITS if split in tables}
 
 
-def missing(path: Path) -> str:
+def on_hub(section: DataSection) -> bool:
+    """Whether a path can only be meant for the Hub: nothing is there, and it is spelled as an id."""
+    path = Path(os.path.expanduser(section.path))
+    if os.path.exists(path):  # unlike Path.exists, False for names that no system would take
+        return False
+    return path.suffix.lower() not in SUFFIXES and HUB_ID.fullmatch(section.path) is not None
+
+
+def missing(given: str, path: Path) -> str:
     """Say that a file does not exist, and which similar one does."""
     near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-    return f"data.path {str(path)!r} does not exist{near}; give a file, a folder or a Hub id"
+    return f"data.path {cut(given, LONGEST_PATH)!r} does not exist{near}; give a file, a folder or a Hub id"
 
 
 def read_local(section: DataSection, path: Path) -> Tables:
-    """The tables of local files."""
+    """The tables of a file or folder."""
+    for key in ("config", "revision"):
+        if getattr(section, key) is not None:
+            raise InputError(
+                f"data.{key} is {getattr(section, key)!r}, but {path} is on this machine, not on the Hub; "
+                f"remove data.{key}, or correct data.path"
+            )
+    if path.is_dir() and any((path / name).exists() for name in ("dataset_dict.json", "state.json")):
+        return read_saved(section, path)
     problems, tables = Problems(), Tables()
-    for split, files in local_files(section, path).items():
-        for file in files:
-            with problems.collect():
-                tables.setdefault(split, []).append(read(file, section.encoding, section.separator))
+    with problems.collect():
+        for split, files in local_files(section, path).items():
+            for file in files:
+                with problems.collect():
+                    tables.setdefault(split, []).append(read(file, section.encoding, section.separator))
     problems.raise_if_any()
     return tables
 
 
 def local_files(section: DataSection, path: Path) -> dict[str, list[Path]]:
-    """The files of each split."""
-    if path.is_file():
-        found = {"train": [known(path)]}
-        for split, name in (section.splits or {}).items():
-            if name is not None:
-                found[split] = [named_file(name, path.parent, split)]
-        return found
-    by_split = files_by_split(path)
-    if section.splits is None:
-        if "train" not in by_split and not any(by_split.values()):
-            raise InputError(
-                f"folder {path} has no data files; there should be some ending in {listing(SUFFIXES)}"
-            )
-        return by_split
-    return {
-        split: by_split[name] if name in by_split else [named_file(name, path, split)]
-        for split, name in section.splits.items()
-        if name is not None
-    }
+    """The files of each split: those that the recipe names, else those that are called so."""
+    folder = path if path.is_dir() else path.parent
+    usual = files_by_split(path) if path.is_dir() else {"train": [path]}
+    if not usual:
+        raise InputError(f"folder {path} has no data files; put one in it that ends in {listing(SUFFIXES)}")
+    names = {split: name for split, name in (section.splits or {}).items() if name is not None}
+    found: dict[str, list[Path]] = {} if names and path.is_dir() else dict(usual)
+    problems = Problems()
+    for split, name in names.items():
+        with problems.collect():
+            found[split] = usual[name] if name in usual else [named_file(name, folder, split)]
+    for file in (file for files in found.values() for file in files):
+        with problems.collect():
+            check_format(file)
+    problems.raise_if_any()
+    return found
 
 
-def known(path: Path) -> Path:
-    """A file whose format can be read."""
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"{path} has an unknown format {path.suffix!r}; tunekit reads {listing(SUFFIXES)}")
-    return path
+def check_format(path: Path) -> None:
+    """Refuse a file whose format cannot be read."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"{path} has an unknown format {path.suffix!r}; convert it to one of {listing(SUFFIXES)}"
+        )
 
 
 def named_file(name: str, folder: Path, split: str) -> Path:
     """A split's file by name: beside the data, or from the current folder."""
-    for path in (folder / name, Path(name).expanduser()):
-        if path.is_file():
-            return known(path)
+    for path in (folder / name, Path(os.path.expanduser(name))):
+        if os.path.isfile(path):
+            return path
     near = nearest(name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
-    raise InputError(f"data.splits.{split} {name!r} is no file in {folder}{near}; correct its name")
+    raise InputError(
+        f"data.splits.{split} {cut(name, LONGEST_PATH)!r} is no file in {folder}{near}; correct its name"
+    )
 
 
 def files_by_split(folder: Path) -> dict[str, list[Path]]:
     """The data files of a folder by the split that their name begins with; all are train where none does."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith("."))
+    parts_of = {p: p.relative_to(folder).parts for p in sorted(folder.rglob("*"))}
+    files = [
+        path
+        for path, parts in parts_of.items()
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in parts)
+    ]
     found: dict[str, list[Path]] = {}
     for file in files:
-        words = [re.split(r"[-_.]", part.lower())[0] for part in file.relative_to(folder).parts]
+        words = [re.split(r"[-_.]", part.lower())[0] for part in parts_of[file]]
         for split in SPLITS:
             if any(word in SYNONYMS[split] for word in words):
                 found.setdefault(split, []).append(file)
                 break
-    return found if found else ({"train": files} if files else {})
+    if not found:
+        return {"train": files} if files else {}
+    return {split: found[split] for split in SPLITS if split in found}
 
 
 def read_saved(section: DataSection, path: Path) -> Tables:
     """The tables of a folder that `datasets` saved."""
     import datasets
+    import pyarrow
 
-    saved = datasets.load_from_disk(str(path))
+    try:
+        saved = datasets.load_from_disk(str(path))
+    except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"folder {path} cannot be read as a data set that `datasets` saved: {first_line(error)}; "
+            "save it again"
+        ) from None
     splits = saved if isinstance(saved, datasets.DatasetDict) else {"train": saved}
     return dict(chosen(splits, section, str(path)))
 
@@ -127,6 +169,11 @@ def read_hub(section: DataSection) -> Tables:
         raise InputError(
             f"{section.path}: {first_line(error.__cause__ or error)}; choose another revision"
         ) from None
+    except ConnectionError as error:
+        raise EnvironmentFailure(
+            f"data.path {section.path!r} is no file or folder here, and the Hub cannot be asked for "
+            f"it ({first_line(error)}); check the name and the network, or give a local file"
+        ) from None
     except ValueError as error:
         raise InputError(f"{section.path}: {first_line(error)}; set data.config or data.revision") from None
     return dict(chosen(splits, section, section.path))
@@ -136,12 +183,17 @@ def chosen(splits: Any, section: DataSection, source: str) -> Iterator[tuple[str
     """The splits that the recipe names, or those with the usual names."""
     usual = {split: next((n for n in SYNONYMS[split] if n in splits), None) for split in SPLITS}
     wanted: Mapping[Any, str | None] = section.splits or usual
+    if not any(wanted.values()):
+        raise InputError(
+            f"{source} has no split with a usual name; there are {listing(splits)}: "
+            "name one with data.splits.train"
+        )
     for split, name in wanted.items():
         if name is None:
             continue
         if name not in splits:
             raise InputError(
                 f"data.splits.{split} {name!r} is no split of {source}{nearest(name, splits)}; "
-                f"there are {listing(splits)}"
+                f"choose from {listing(splits)}"
             )
         yield split, [from_dataset(splits[name], f"{source} [{name}]")]

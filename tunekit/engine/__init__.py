@@ -1,6 +1,6 @@
 """The engine: optimizer steps as a generator, and around it logging, evaluating, saving and stopping."""
 
-from tunekit.engine.fit import Fitting, fit
+from tunekit.engine.fitting import Fitting, fit
 from tunekit.engine.steps import Optimization, Progress
 
 __all__ = ["Fitting", "Optimization", "Progress", "fit"]

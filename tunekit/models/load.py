@@ -27,6 +27,7 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
             f"model {checkpoint.name!r} has no tokenizer that can be read ({first_line(error)}); "
             "put its tokenizer files beside the weights"
         ) from None
+    check_vocabulary(checkpoint, processor)
     if not getattr(processor, "is_fast", True):
         raise InputError(
             f"model {checkpoint.name!r} has only a slow tokenizer, without alignments; choose another"
@@ -35,6 +36,23 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
         processor.pad_token = processor.eos_token or processor.unk_token
         say(f"the tokenizer has no pad token; {processor.pad_token!r} stands in for it, masked")
     return processor
+
+
+def check_vocabulary(checkpoint: Checkpoint, processor: Any) -> None:
+    """Refuse a tokenizer that is empty, or knows tokens that the model has no embedding for."""
+    if not hasattr(processor, "all_special_tokens"):
+        return
+    tokens, rows = len(processor), getattr(checkpoint.config, "vocab_size", None)
+    if rows is not None and tokens > rows:
+        raise InputError(
+            f"the tokenizer of {checkpoint.name!r} has {tokens:,} tokens, but the model has embeddings for "
+            f"{rows:,}; put the tokenizer that the model was trained with beside the weights"
+        )
+    if tokens <= len(processor.all_special_tokens):
+        raise InputError(
+            f"the tokenizer of {checkpoint.name!r} has an empty vocabulary; "
+            "put its tokenizer files beside the weights"
+        )
 
 
 def token_limit(checkpoint: Checkpoint, processor: Any) -> int | None:
@@ -103,6 +121,9 @@ def prepare_config(config: Any, task: Task, dropout: float | None) -> None:
     if task.labels:
         config.problem_type = "single_label_classification"
     if dropout is not None:
+        config.classifier_dropout = (
+            dropout  # heads drop at a rate of their own where a configuration has none
+        )
         for name, value in config.to_dict().items():
             if ("dropout" in name or name.endswith("_pdrop")) and isinstance(value, float | int):
                 setattr(config, name, dropout)

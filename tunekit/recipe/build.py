@@ -1,20 +1,19 @@
 """From a recipe file and `KEY=VALUE` overrides to a checked `Recipe`, with every problem in one report."""
 
-import types
-import typing
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 import tunekit
-from tunekit import metrics, tasks
-from tunekit.errors import InputError, listing, nearest
+from tunekit import tasks
+from tunekit.errors import LONGEST_PATH, InputError, Problems, cut, listing, nearest
 from tunekit.recipe.reading import Place, read_file, read_value
 from tunekit.recipe.sections import Recipe, Section, TaskSection
+from tunekit.recipe.sentences import sentence, written
 
 MAIN_KEYS = {"task": "name", "model": "name", "data": "path"}  # `model: ID` is short for `model: {name: ID}`
 BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of another key makes meaningless
@@ -25,23 +24,47 @@ BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of anoth
 }
 
 
+Setting = tuple[Place, Any, str]  # what `KEY=VALUE` sets, to what, and the argument itself
+
+
 @dataclass
 class Draft:
-    """A recipe before it is checked: plain data, and where each key was given."""
+    """A recipe before it is checked: plain data, where each key was given, and what is wrong so far."""
 
     source: str
     values: dict[str, Any]
     lines: dict[Place, int]
+    problems: list[str] = field(default_factory=list)
     overridden: dict[Place, str] = field(default_factory=dict)  # place -> the argument that set it
 
     def where(self, place: Place) -> str:
-        """The origin of a key, or of the nearest key around it."""
+        """The origin of a key, or of a key inside it, or of the nearest key around it."""
         for end in range(len(place), 0, -1):
             if place[:end] in self.overridden:
                 return self.overridden[place[:end]]
             if place[:end] in self.lines:
                 return f"{self.source}:{self.lines[place[:end]]}"
+            for other, argument in self.overridden.items():
+                if other[:end] == place[:end]:
+                    return argument
         return self.source
+
+    def set(self, place: Place, value: Any, argument: str) -> None:
+        """Set a nested key, making the sections on the way."""
+        values = self.values
+        for key in place[:-1]:
+            inner = values.get(key)
+            if inner is None:
+                inner = values[key] = {}
+            if not isinstance(inner, dict):
+                self.problems.append(
+                    f"{argument}: {key!r} has no keys of its own; it is {written(inner)}; correct the key"
+                )
+                return
+            values = inner
+        values[place[-1]] = value
+        self.lines = {other: line for other, line in self.lines.items() if other[: len(place)] != place}
+        self.overridden[place] = argument
 
 
 def load(
@@ -53,14 +76,22 @@ def load(
         InputError: with every problem found, each with its file and line.
     """
     path = find(recipe)
-    values, lines = read_file(path)
-    return check(override(Draft(str(path), expand(values), lines), overrides, say))
+    problems = Problems()
+    settings = parse_all(overrides, problems)
+    with problems.collect():
+        values, reading = read_file(path)
+        draft = Draft(str(path), expand(values), reading.lines, reading.problems)
+        checked = check(override(draft, settings, say))
+    problems.raise_if_any()
+    return checked
 
 
 def of_model(task: dict[str, Any], folder: Path, overrides: Sequence[str]) -> Recipe:
     """The recipe for scoring a model that has none: its task, itself, and data from the overrides."""
-    draft = Draft(str(folder), {"task": task, "model": {"name": str(folder)}}, {})
-    return check(override(draft, overrides, lambda _: None))
+    problems = Problems()
+    settings = parse_all(overrides, problems)
+    draft = Draft(str(folder), {"task": task, "model": {"name": str(folder)}}, {}, problems.found)
+    return check(override(draft, settings, lambda _: None))
 
 
 def shipped() -> dict[str, Path]:
@@ -73,14 +104,15 @@ def shipped() -> dict[str, Path]:
 def find(recipe: str | Path) -> Path:
     """The file of a recipe that is given by path or by shipped name."""
     path = Path(recipe)
-    if path.exists():
+    if os.path.exists(path):  # unlike Path.exists, False for names that no system would take
         return path
     if str(recipe) in shipped():
         return shipped()[str(recipe)]
     names = list(shipped())
+    beside = sorted(other.name for other in path.parent.glob("*.y*ml"))
     raise InputError(
-        f"there is no recipe {str(recipe)!r}, neither as a file nor among the shipped ones"
-        f"{nearest(str(recipe), names)}; shipped are {listing(names)}"
+        f"there is no recipe {cut(str(recipe), LONGEST_PATH)!r}, neither as a file nor among the shipped ones"
+        f"{nearest(path.name, [*names, *beside])}; give a file, or one of {listing(names)}"
     )
 
 
@@ -92,9 +124,9 @@ def expand(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def override(draft: Draft, arguments: Iterable[str], say: Callable[[str], None]) -> Draft:
-    """Apply `KEY=VALUE` arguments; what belonged to a replaced key is dropped, and `say` is told so."""
-    settings = [parse(argument) for argument in arguments]
+def override(draft: Draft, settings: Iterable[Setting], say: Callable[[str], None]) -> Draft:
+    """Apply settings; what belonged to a replaced key is dropped, and `say` is told so."""
+    settings = list(settings)
     given = {place for place, _, _ in settings}
     for place, _, argument in settings:
         dropped = [
@@ -104,20 +136,31 @@ def override(draft: Draft, arguments: Iterable[str], say: Callable[[str], None])
             names = listing(".".join(other) for other in dropped)
             say(f"{argument} drops {names} of the recipe, which belong to the former {place[0]}")
     for place, value, argument in settings:
-        assign(draft.values, place, value, argument)
-        draft.overridden[place] = argument
+        draft.set(place, value, argument)
     return draft
 
 
-def parse(argument: str) -> tuple[Place, Any, str]:
+def parse_all(arguments: Iterable[str], problems: Problems) -> list[Setting]:
+    """`KEY=VALUE` arguments as settings; those that are none, or repeat a key, are problems."""
+    settings: dict[Place, Setting] = {}
+    for argument in arguments:
+        with problems.collect():
+            setting = parse(argument)
+            if setting[0] in settings:
+                raise InputError(f"{argument}: {settings[setting[0]][2]} is given too; remove one of them")
+            settings[setting[0]] = setting
+    return list(settings.values())
+
+
+def parse(argument: str) -> Setting:
     """One `KEY=VALUE` as its place and value."""
     key, sign, text = argument.partition("=")
-    if not sign or not key.strip():
+    place = tuple(part.strip() for part in key.split("."))
+    if not sign or not all(place):
         raise InputError(f"{argument!r} is no KEY=VALUE; write for example train.epochs=5")
-    place = tuple(key.strip().split("."))
     value = read_value(text, argument)
-    if len(place) == 1 and key in MAIN_KEYS and not isinstance(value, dict):
-        place = (key, MAIN_KEYS[key])
+    if len(place) == 1 and place[0] in MAIN_KEYS and not isinstance(value, dict):
+        place = (place[0], MAIN_KEYS[place[0]])
     return place, value, argument
 
 
@@ -127,28 +170,16 @@ def discard(draft: Draft, place: Place) -> bool:
     return isinstance(section, dict) and section.pop(place[1], None) is not None
 
 
-def assign(values: dict[str, Any], place: Place, value: Any, argument: str) -> None:
-    """Set a nested key, making the sections on the way."""
-    for key in place[:-1]:
-        inner = values.get(key)
-        if inner is None:
-            inner = values[key] = {}
-        if not isinstance(inner, dict):
-            raise InputError(f"{argument}: {key!r} has no keys of its own; it is {inner!r}")
-        values = inner
-    values[place[-1]] = value
-
-
 def check(draft: Draft) -> Recipe:
     """Validate a draft against the schema and the task, and report everything at once."""
-    problems: list[str] = []
+    problems = draft.problems
     task = check_task(draft, problems)
     recipe = None
     try:
         stand_in = {"name": "none", "options": Section()}
         recipe = Recipe.model_validate({**draft.values, "task": task or stand_in})
     except ValidationError as error:
-        problems += [sentence(draft, detail, Recipe) for detail in error.errors()]
+        problems += [sentence(draft.where, detail, Recipe) for detail in error.errors()]
     if task and recipe:
         problems += disagreements(draft, recipe)
     if problems or recipe is None:
@@ -159,83 +190,55 @@ def check(draft: Draft) -> Recipe:
 def check_task(draft: Draft, problems: list[str]) -> TaskSection | None:
     """The task section, or None with what is wrong with it added to the problems."""
     section = draft.values.get("task")
-    if not isinstance(section, dict) or not isinstance(section.get("name"), str):
-        problems.append(f"{draft.where(('task',))}: task is missing; name one of {listing(tasks.names())}")
+    name = section.get("name") if isinstance(section, dict) else None
+    if not isinstance(section, dict) or not isinstance(name, str):
+        wrong = "is missing" if section is None or isinstance(section, dict) else f"is {written(section)}"
+        problems.append(f"{draft.where(('task',))}: task {wrong}; name one of {listing(tasks.names())}")
         return None
     try:
-        kind = tasks.find(section["name"])
+        kind = tasks.find(name)
         options = kind.Options.model_validate({key: value for key, value in section.items() if key != "name"})
-        return TaskSection(name=section["name"], options=options)
+        return TaskSection(name=name, options=options)
     except InputError as error:
         problems += [f"{draft.where(('task', 'name'))}: {problem}" for problem in error.problems]
     except ValidationError as error:
-        problems += [sentence(draft, detail, kind.Options, ("task",)) for detail in error.errors()]
+        problems += [sentence(draft.where, detail, kind.Options, ("task",)) for detail in error.errors()]
     return None
 
 
-def sentence(draft: Draft, detail: ErrorDetails, root: type[BaseModel], prefix: Place = ()) -> str:
-    """One pydantic error as a sentence with its place, what was given, and what there is."""
-    location = tuple(str(part) for part in detail["loc"])
-    place = (*prefix, *location)
-    head = f"{draft.where(place)}: {'.'.join(place)}"
-    if detail["type"] == "extra_forbidden":
-        keys = keys_at(root, location[:-1])
-        inside = ".".join(place[:-1]) or "a recipe"
-        return (
-            f"{head} is an unknown key{nearest(location[-1], keys)}; the keys of {inside} are {listing(keys)}"
-        )
-    if detail["type"] == "missing":
-        return f"{head} is missing; give it a value"
-    if detail["type"] == "value_error":
-        text = str(detail["ctx"]["error"])
-        return (
-            f"{head}: {text}"
-            if isinstance(detail["input"], dict | BaseModel)
-            else f"{head} is {detail['input']!r}; {text}"
-        )
-    if detail["type"] == "literal_error":
-        return (
-            f"{head} is {detail['input']!r}, which is none of {detail['ctx']['expected']}; use one of these"
-        )
-    return f"{head} is {detail['input']!r}; {detail['msg'][0].lower() + detail['msg'][1:]}"
-
-
-def keys_at(root: type[BaseModel], location: Place) -> list[str]:
-    """The keys that a section knows."""
-    model: Any = root
-    for part in location:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-        model = next((a for a in options if isinstance(a, type) and issubclass(a, BaseModel)), None)
-        if model is None:
-            return []
-    return list(model.model_fields)
-
-
 def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
-    """Settings that are right by themselves, and wrong for the task."""
+    """Settings that are right by themselves, and wrong for the task or beside each other."""
     kind = tasks.find(recipe.task.name)
-    measure = metrics.MEASURES[kind.judged_by(recipe.task.options)[0]]
-    roles = [*kind.inputs, *kind.targets, "id"]
-    found = []
-    for role in recipe.data.columns or {}:
-        if role not in roles:
-            found.append(
-                f"{draft.where(('data', 'columns', role))}: "
-                f"data.columns.{role} is no role of {recipe.task.name}{nearest(role, roles)}; "
-                f"its roles are {listing(roles)}"
-            )
+    measure = kind.judged_by(recipe.task.options)
+    found = list(wrong_columns(draft, recipe, [*kind.inputs, *kind.targets, "id"]))
     for name in recipe.metrics:
         if name not in measure.names and not (name.endswith(".py") and Path(name).is_file()):
             found.append(
-                f"{draft.where(('metrics',))}: metric {name!r} is neither built in"
-                f"{nearest(name, measure.names)} nor a .py file; "
-                f"{recipe.task.name} has {listing(measure.names)}"
+                f"{draft.where(('metrics',))}: metric {name!r} is not built in, and no .py file that exists"
+                f"{nearest(name, measure.names)}; choose from {listing(measure.names)}"
             )
     best = recipe.train.best
     if best and best not in measure.names and not recipe.metrics:
         found.append(
             f"{draft.where(('train', 'best'))}: train.best {best!r} is no metric of {recipe.task.name}"
-            f"{nearest(best, measure.names)}; there are {listing(measure.names)}"
+            f"{nearest(best, measure.names)}; choose from {listing(measure.names)}"
         )
     return found
+
+
+def wrong_columns(draft: Draft, recipe: Recipe, roles: Sequence[str]) -> Iterator[str]:
+    """Columns that are given to no role of the task, or to two."""
+    role_of: dict[str, str] = {}
+    for role, column in (recipe.data.columns or {}).items():
+        where = draft.where(("data", "columns", role))
+        if role not in roles:
+            yield (
+                f"{where}: data.columns.{role} is no role of {recipe.task.name}{nearest(role, roles)}; "
+                f"choose from {listing(roles)}"
+            )
+        elif column in role_of:
+            yield (
+                f"{where}: data.columns.{role} is {column!r}, and so is {role_of[column]}; "
+                "give each role a column of its own"
+            )
+        role_of.setdefault(column, role)

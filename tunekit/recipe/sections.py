@@ -5,9 +5,20 @@ import json
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    model_validator,
+)
+
+from tunekit.errors import nearest
 
 SPLITS = ("train", "validation", "test")
+ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "shift_jis", "koi8-r")  # common ones of files
 
 Split = Literal["train", "validation", "test"]
 
@@ -25,10 +36,37 @@ def word_or_count(word: str, unit: str) -> BeforeValidator:
         if value == word:
             return value
         if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
-            raise ValueError(f"expected {word} or a whole number of {unit}")
+            raise ValueError(f"give {word} or a whole number of {unit}")
         return int(value)
 
     return BeforeValidator(validate)
+
+
+def known_encoding(name: str) -> str:
+    """Refuse an encoding that Python does not have, or that is for something else than text."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        near = nearest(name, ENCODINGS)
+        raise ValueError(
+            f"no encoding is called that{near}; give one such as {', '.join(ENCODINGS)}"
+        ) from None
+    return name
+
+
+def one_character(separator: str) -> str:
+    r"""Refuse what cannot part columns; `\t`, as a shell leaves it, is a tab."""
+    sign = "\t" if separator == "\\t" else separator
+    if len(sign) != 1 or sign in '\r\n"':
+        raise ValueError("give one character, such as ; or \\t for a tab")
+    return sign
+
+
+def naming_any(splits: dict[str, str | None]) -> dict[str, str | None]:
+    """Refuse splits of which none has a name."""
+    if not any(splits.values()):
+        raise ValueError("no split is named; name one, such as {train: train}, or remove the key")
+    return splits
 
 
 Every = Annotated[Literal["epoch"] | int, word_or_count("epoch", "steps")]
@@ -56,14 +94,18 @@ class DataSection(Section):
     path: str = Field(min_length=1, description="Hub id, file or folder")
     config: str | None = Field(None, description="configuration of a Hub data set")
     revision: str | None = Field(None, description="branch, tag or commit on the Hub")
-    encoding: str = Field("utf-8", description="encoding of text files")
-    separator: str | None = Field(
+    encoding: Annotated[str, AfterValidator(known_encoding)] = Field(
+        "utf-8", description="encoding of text files"
+    )
+    separator: Annotated[str, AfterValidator(one_character)] | None = Field(
         None, description="what separates csv columns; by default , or for tsv a tab"
     )
     validation_share: Share = Field(
         0.1, description="cut from train where there is no validation split; 0 for none"
     )
-    splits: dict[Split, str | None] | None = Field(None, description="split names or files, by split")
+    splits: Annotated[dict[Split, str | None], AfterValidator(naming_any)] | None = Field(
+        None, description="split names or files, by split"
+    )
     columns: dict[str, str] | None = Field(
         None, description="columns, by role; by default inferred and printed"
     )

@@ -87,8 +87,8 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def judged_by(cls, options: Any) -> tuple[str, tuple[str, ...]]:
-        """The measure, a key of `metrics.MEASURES`, and its metrics to report; the first picks the best."""
+    def judged_by(cls, options: Any) -> metrics.Measure:
+        """The metrics that judge this task: one of `tunekit.metrics`, or one of the task's own."""
 
     @classmethod
     def check(cls, options: Any, example: Example) -> Iterator[str]:
@@ -121,8 +121,8 @@ class Task(ABC):
 
     @property
     def measure(self) -> metrics.Measure:
-        """The metrics that judge this task."""
-        return metrics.MEASURES[self.judged_by(self.options)[0]]
+        """The metrics that judge this task with its options."""
+        return self.judged_by(self.options)
 
     def score(self, answer: Answer, reference: Any) -> metrics.Statistics:
         """One example's statistics, which add up over examples."""

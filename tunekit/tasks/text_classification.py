@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from tunekit import metrics
 from tunekit.tasks.base import Answer, Example, Inputs, Model, Outputs, Role, Task, Window
 
 
@@ -38,8 +39,8 @@ class TextClassification(Task):
     options: Options
 
     @classmethod
-    def judged_by(cls, options: Options) -> tuple[str, tuple[str, ...]]:
-        return "classification", ("accuracy", "macro_f1", "mcc")
+    def judged_by(cls, options: Options) -> metrics.Measure:
+        return metrics.CLASSIFICATION
 
     def encode(self, example: Example) -> Iterator[Window]:
         encoded = self.processor([example["text"]], truncation=True, max_length=self.options.max_length)

@@ -50,10 +50,8 @@ class TokenClassification(Task):
     options: Options
 
     @classmethod
-    def judged_by(cls, options: Options) -> tuple[str, tuple[str, ...]]:
-        if options.scheme == "plain":
-            return "words", ("accuracy", "macro_f1")
-        return "entities", ("f1", "precision", "recall", "accuracy")
+    def judged_by(cls, options: Options) -> metrics.Measure:
+        return metrics.WORDS if options.scheme == "plain" else metrics.ENTITIES
 
     @classmethod
     def check(cls, options: Options, example: Example) -> Iterator[str]:

@@ -12,7 +12,7 @@ from tunekit.data.load import Rows
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
 from tunekit.engine.steps import Optimization, Progress, run_steps
-from tunekit.errors import Interrupted
+from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, evaluate
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
@@ -159,9 +159,16 @@ class Fitting:
 
     def judge(self, scores: Scores) -> bool:
         """Compare an evaluation with the best; a tie keeps the earlier, and NaN is never best."""
+        if self.metric not in scores.metrics:
+            known = listing(scores.metrics)
+            raise InputError(
+                f"train.best {self.metric!r} is no metric of this run; there are {known}; name one"
+            )
         estimate = scores.metrics[self.metric]
         best = self.state.best
-        improved = math.isfinite(estimate.value) and (best is None or estimate.value > best.value)
+        measure = self.optimization.task.measure
+        better = best is None or measure.better(self.metric, estimate.value, best.value)
+        improved = math.isfinite(estimate.value) and better
         self.state.evaluated = self.state.step
         self.state.stale = 0 if improved else self.state.stale + 1
         if improved:

@@ -1,0 +1,297 @@
+"""Does tunekit train as well as transformers' own Trainer? The same checkpoint, rows and settings in both.
+
+    python benchmarks/quality.py all --model FOLDER --reviews FOLDER --ner FOLDER --json quality.json
+
+Both tools fine-tune with several seeds on the CPU, each run in a process of its own. Compared is the metric
+of the validation split after the last step (not of the best epoch), predicted in fp32: accuracy of sentiment,
+and F1 of named entities (seqeval's, over all entities and all words of the raw rows). A difference within the
+spread of the seeds is noise.
+
+A FOLDER of data holds train.jsonl and validation.jsonl. The data are public:
+
+    reviews   movieReviewSnippets of vaderSentiment 3.3.2's source distribution on PyPI, cut into splits and
+              labelled positive, negative or neutral: {"text": "...", "label": "positive"}
+    ner       WNUT-2017, emerging and rare entities: {"tokens": ["..."], "ner_tags": ["B-person"]}
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+BATCH_SIZE, MAX_LENGTH, WEIGHT_DECAY, MAX_GRAD_NORM = 32, 256, 0.01, 1.0
+NEVER = 1_000_000  # more steps than any run has: only the last one is evaluated and saved
+OUTSIDE = "O"  # the tag of words that belong to no entity, and of those that were cut off
+PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "seqeval")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task, and what both tools are told about it."""
+
+    recipe: str  # tunekit's
+    head: str  # transformers'
+    collator: str  # transformers'
+    given: str  # column
+    asked: str  # column
+    epochs: int
+    learning_rate: float
+    metric: str
+
+    @property
+    def about_words(self) -> bool:
+        """Whether every word gets an answer, or the row as a whole."""
+        return self.recipe == "ner"
+
+
+TEXTS = ("AutoModelForSequenceClassification", "DataCollatorWithPadding", "text", "label")
+WORDS = ("AutoModelForTokenClassification", "DataCollatorForTokenClassification", "tokens", "ner_tags")
+TASKS = {
+    "sentiment": Task("sentiment", *TEXTS, epochs=2, learning_rate=5e-5, metric="accuracy"),
+    "ner": Task("ner", *WORDS, epochs=3, learning_rate=1e-4, metric="f1"),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fine-tuning by one tool."""
+
+    task: Task
+    model: str
+    data: Path
+    seed: int
+    output: Path
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a .jsonl file."""
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def label_set(task: Task, rows: Sequence[Row]) -> list[str]:
+    """All labels that occur, sorted, as tunekit orders them too."""
+    values = (row[task.asked] if task.about_words else [row[task.asked]] for row in rows)
+    return sorted({label for labels in values for label in labels})
+
+
+def judge(task: Task, answers: Sequence[Any], rows: Sequence[Row]) -> float:
+    """Accuracy of labels, or seqeval's F1 of the tags of all words, against the raw rows."""
+    from seqeval.metrics import f1_score
+
+    references = [row[task.asked] for row in rows]
+    if task.about_words:
+        return float(f1_score(references, answers))
+    return statistics.fmean(a == r for a, r in zip(answers, references, strict=True))
+
+
+def train_with_tunekit(job: Job) -> float:
+    """Fine-tune by the shipped recipe; return the metric of the one evaluation, which must be right."""
+    import tunekit
+
+    run = tunekit.finetune(job.task.recipe, *overrides(job), output=job.output)
+    reported = float(run.metrics()["validation"][job.task.metric]["value"])
+    key = "tags" if job.task.about_words else "label"
+    answers = [row["prediction"][key] for row in read_rows(run.path / "predictions" / "validation.jsonl")]
+    judged = judge(job.task, answers, read_rows(job.data / "validation.jsonl"))
+    if not math.isclose(reported, judged, abs_tol=1e-9):
+        raise SystemExit(f"tunekit reports {job.task.metric} {reported}, but its predictions have {judged}")
+    return reported
+
+
+def overrides(job: Job) -> list[str]:
+    """The settings as tunekit's overrides; its AdamW is fused, like the Trainer's below."""
+    train = f"""
+        epochs={job.task.epochs} batch_size={BATCH_SIZE} learning_rate={job.task.learning_rate}
+        schedule=linear warmup=0 optimizer=adamw weight_decay={WEIGHT_DECAY} max_grad_norm={MAX_GRAD_NORM}
+        precision=bf16 evaluate_every={NEVER} save_every={NEVER} early_stopping=null seed={job.seed}
+    """
+    places = [f"model={job.model}", f"data={job.data}", f"task.max_length={MAX_LENGTH}"]
+    return places + [f"train.{setting}" for setting in train.split()]
+
+
+def train_with_trainer(job: Job) -> float:
+    """Fine-tune with the Trainer; return the metric of the final weights."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    rows = read_rows(job.data / "train.jsonl")
+    labels = label_set(job.task, rows)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(job.model)
+    transformers.set_seed(job.seed)  # the head's random weights
+    auto = getattr(transformers, job.task.head)
+    model = auto.from_pretrained(job.model, num_labels=len(labels), dtype="float32")
+    trainer = transformers.Trainer(
+        model=model,
+        args=arguments(job),
+        train_dataset=[example(job.task, tokenizer, row, labels) for row in rows],
+        data_collator=getattr(transformers, job.task.collator)(tokenizer),
+    )
+    trainer.train()
+    final = auto.from_config(model.config)  # the Trainer leaves its own model wrapped in autocast
+    final.load_state_dict(model.state_dict())
+    return validate(job, final, tokenizer, labels)
+
+
+def arguments(job: Job) -> Any:
+    """The settings as the Trainer's arguments."""
+    import transformers
+
+    return transformers.TrainingArguments(
+        output_dir=str(job.output),
+        num_train_epochs=job.task.epochs,
+        per_device_train_batch_size=BATCH_SIZE,
+        learning_rate=job.task.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=0,
+        optim="adamw_torch_fused",
+        weight_decay=WEIGHT_DECAY,
+        max_grad_norm=MAX_GRAD_NORM,
+        bf16=True,
+        use_cpu=True,
+        seed=job.seed,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def tokenize(task: Task, tokenizer: Any, row: Row, **options: Any) -> Any:
+    """A row as the tokenizer's result."""
+    cut = {"truncation": True, "max_length": MAX_LENGTH}
+    return tokenizer(row[task.given], is_split_into_words=task.about_words, **cut, **options)
+
+
+def example(task: Task, tokenizer: Any, row: Row, labels: Sequence[str]) -> Row:
+    """A row as the model's inputs; a word's label sits on its first sub-word, the rest are ignored."""
+    encoded = tokenize(task, tokenizer, row)
+    if not task.about_words:
+        return {**encoded, "labels": labels.index(row[task.asked])}
+    begun = [None if word == before else word for before, word in pairwise([None, *encoded.word_ids()])]
+    tags = row[task.asked]
+    return {**encoded, "labels": [-100 if word is None else labels.index(tags[word]) for word in begun]}
+
+
+def validate(job: Job, model: Any, tokenizer: Any, labels: Sequence[str]) -> float:
+    """The metric on the validation split: row by row, in fp32 and without padding."""
+    import torch
+
+    rows, answers = read_rows(job.data / "validation.jsonl"), []
+    model.eval()
+    with torch.inference_mode():
+        for row in rows:
+            encoded = tokenize(job.task, tokenizer, row, return_tensors="pt")
+            names = [labels[i] for i in model(**encoded).logits[0].argmax(-1).reshape(-1).tolist()]
+            answers.append(tags_of(row, job.task, encoded, names) if job.task.about_words else names[0])
+    return judge(job.task, answers, rows)
+
+
+def tags_of(row: Row, task: Task, encoded: Any, names: Sequence[str]) -> list[str]:
+    """A tag for every word of the raw row: that of its first sub-word, else outside."""
+    first = dict(reversed(list(zip(encoded.word_ids(), names, strict=True))))
+    return [first.get(word, OUTSIDE) for word in range(len(row[task.given]))]
+
+
+TOOLS: dict[str, Callable[[Job], float]] = {"tunekit": train_with_tunekit, "Trainer": train_with_trainer}
+
+
+def difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    """How far two means are apart, and how far seeds alone move them; as many values on both sides."""
+    variance = (statistics.variance(ours) + statistics.variance(theirs)) / 2
+    return {
+        "difference": statistics.fmean(ours) - statistics.fmean(theirs),
+        "pooled_deviation": math.sqrt(variance),
+        "two_standard_errors": 2 * math.sqrt(2 * variance / len(ours)),  # of the difference
+    }
+
+
+def prepare(task: Task, source: Path, target: Path, limit: int | None) -> None:
+    """Write the rows that both tools get; with a limit, validation rows with labels not seen are left out."""
+    train, validation = (read_rows(source / f"{split}.jsonl") for split in ("train", "validation"))
+    train = train[:limit]
+    known = set(label_set(task, train))
+    validation = [row for row in validation if known.issuperset(label_set(task, [row]))]
+    for split, rows in (("train", train), ("validation", validation)):
+        kept = [{key: row[key] for key in (task.given, task.asked)} for row in rows]
+        (target / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+
+def compare(task: Task, data: Path, model: str, seeds: int) -> dict[str, list[float]]:
+    """The metric of every seed by tool, each in a new process; the tools take turns."""
+    values: dict[str, list[float]] = {tool: [] for tool in TOOLS}
+    for seed, (tool, train) in product(range(seeds), TOOLS.items()):
+        start = time.monotonic()
+        spawn = multiprocessing.get_context("spawn")
+        with tempfile.TemporaryDirectory() as output, ProcessPoolExecutor(1, spawn) as pool:
+            value = pool.submit(train, Job(task, model, data, seed, Path(output))).result()
+        print(
+            f"{task.recipe}, {tool}, seed {seed}: {value:.4f} in {time.monotonic() - start:.0f} s", flush=True
+        )
+        values[tool].append(value)
+    return values
+
+
+def show(name: str, values: dict[str, list[float]]) -> None:
+    """Print a task's rows of the table, and whether seeds alone explain the difference."""
+    for tool, each in values.items():
+        seeds = "  ".join(f"{value:.4f}" for value in each)
+        spread = f"{statistics.fmean(each):.4f}  {statistics.stdev(each):.4f}"
+        print(f"{name:<10} {TASKS[name].metric:<9} {tool:<8} {spread}  {seeds}")
+    apart, deviation, errors = difference(*values.values()).values()
+    verdict = "within noise" if abs(apart) <= max(deviation, errors) else "MORE THAN NOISE"
+    noise = f"pooled standard deviation {deviation:.4f}, 2 standard errors {errors:.4f}"
+    print(f"{name:<10} tunekit - Trainer = {apart:+.4f}: {verdict} ({noise})")
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("task", choices=(*TASKS, "all"))
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="a BERT-like checkpoint")
+    parser.add_argument("--reviews", dest="sentiment", type=Path, metavar="FOLDER", help="data of sentiment")
+    parser.add_argument("--ner", type=Path, metavar="FOLDER", help="data of ner")
+    parser.add_argument("--seeds", type=int, default=3, choices=range(2, 100), metavar="N", help="2 or more")
+    parser.add_argument("--limit", type=int, metavar="N", help="train on the first N rows only, as a trial")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results there")
+    options = parser.parse_args()
+    options.tasks = list(TASKS) if options.task == "all" else [options.task]
+    if any(getattr(options, name) is None for name in options.tasks):
+        parser.error("the data of each task are needed: --reviews for sentiment, --ner for ner")
+    return options
+
+
+def main() -> None:
+    """Compare, print the table, and write the results."""
+    options, start = parse(), time.monotonic()
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # both tools on the CPU
+    results = {}
+    for name in options.tasks:
+        with tempfile.TemporaryDirectory() as data:
+            prepare(TASKS[name], getattr(options, name), Path(data), options.limit)
+            results[name] = compare(TASKS[name], Path(data), options.model, options.seeds)
+    print(f"\ntask       metric    tool     mean    std     seeds 0 to {options.seeds - 1}")
+    for name, values in results.items():
+        show(name, values)
+    print(f"{(time.monotonic() - start) / 60:.0f} minutes")
+    if options.json:
+        differences = {name: difference(*values.values()) for name, values in results.items()}
+        versions = {package: metadata.version(package) for package in PACKAGES}
+        document = {"results": results, "differences": differences, "versions": versions}
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

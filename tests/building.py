@@ -1,0 +1,74 @@
+"""Parts of a run, put together for tests in the way that `tunekit.prepare` does."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests import tiny
+from tunekit import prepare, tasks
+from tunekit.data.load import Rows
+from tunekit.data.windows import encode
+from tunekit.engine import Fitting, Optimization
+from tunekit.environment import process_index
+from tunekit.evaluation import Scores
+from tunekit.models.checkpoint import inspect
+from tunekit.models.load import load_processor
+from tunekit.recipe import ModelSection, Recipe, load
+from tunekit.run import Run
+from tunekit.tasks.base import Task
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+def make_task(name: str, checkpoint: Path, labels: list[str], **options: Any) -> Task:
+    """A task with the processor of a checkpoint."""
+    kind = tasks.find(name)
+    processor = load_processor(inspect(ModelSection(name=str(checkpoint)), kind), kind, quiet)
+    return kind(kind.Options(**options), processor, labels)
+
+
+def make_fitting(
+    folder: Path, name: str, checkpoint: Path, data: Path, *overrides: str, **train: Any
+) -> Fitting:
+    """A run's parts, from a tiny recipe in a folder."""
+    file = tiny.recipe(folder / "recipe.yaml", name, checkpoint, data, **train)
+    recipe = load(file, overrides)
+    run = Run(folder / "run", writes=process_index() == 0)
+    prepared = prepare.check(recipe, run, overwrite=False)
+    run.begin(recipe, overwrite=False)
+    return prepare.assemble(prepared, run, None)
+
+
+def gradients(optimization: Optimization, steps: Any, number: int = 0) -> dict[str, Any]:
+    """The gradients of one step, by parameter."""
+    optimization.forget()
+    optimization.model.train()
+    optimization.gradients(steps[number])
+    named = optimization.plain.named_parameters()
+    return {name: p.grad.detach().clone() for name, p in named if p.grad is not None}
+
+
+def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
+    """The relative difference of two sets of tensors, taken as one vector each."""
+    import torch
+
+    assert a.keys() == b.keys()
+    apart = torch.cat([(a[name] - b[name]).flatten() for name in a]).norm()
+    return float(apart / torch.cat([value.flatten() for value in a.values()]).norm())
+
+
+def rows_of(scores: Scores) -> list[Any]:
+    """The ids of predictions in their order."""
+    return [row["id"] for row in scores.predictions]
+
+
+def encoded_lengths(task: Task, rows: Rows) -> list[int]:
+    """Tokens of every window."""
+    return [int(n) for n in encode(task, rows, targets=True).lengths]
+
+
+def load_recipe(path: Path, *overrides: str) -> Recipe:
+    """A recipe with overrides."""
+    return load(path, overrides)

@@ -1,0 +1,124 @@
+"""Rows to answer come from a file or standard input, in chunks, and a bad one is named with its line."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunekit import tasks
+from tunekit.data import streams
+from tunekit.errors import InputError
+
+TEXTS = tasks.find("text-classification")
+WORDS = tasks.find("token-classification")
+
+
+def rows(source: Path | str, **given: str) -> list[dict[str, Any]]:
+    return [row for chunk in streams.stream(str(source), TEXTS, given or None) for row in chunk]
+
+
+def problems(source: Path | str, **given: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        rows(source, **given)
+    return [problem.replace(f"{Path(source).parent}/", "") for problem in caught.value.problems]
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("d.txt", "one\r\n\ntwo\n"),
+        ("d.csv", "text\none\ntwo\n"),
+        ("D.JSONL", '{"text": "one"}\n{"text": "two"}\n'),
+        ("d.json", '[{"text": "one"}, {"text": "two"}]'),
+        ("d.tsv", "\ufefftext\tx\none\t1\ntwo\t2\n"),
+        ("d.txt", "\ufeffone\ntwo"),
+    ],
+)
+def test_rows_come_in_order_and_are_numbered(tmp_path: Path, name: str, content: str) -> None:
+    expected = [{"text": "one", "id": 0}, {"text": "two", "id": 1}]
+    assert rows(write(tmp_path / name, content)) == expected
+
+
+def test_a_text_may_begin_with_a_brace(tmp_path: Path) -> None:
+    assert rows(write(tmp_path / "d.txt", "{not json\n")) == [{"text": "{not json", "id": 0}]
+
+
+@pytest.mark.parametrize("content", [b'{"text": "one"}\n', b"one\n"])
+def test_standard_input_is_json_lines_or_texts(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+    assert rows("-") == [{"text": "one", "id": 0}]
+
+
+def test_ids_of_the_rows_are_kept_and_targets_are_not_needed(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.jsonl", '{"id": "a", "text": "one"}\n{"id": "b", "text": "two"}\n')
+    assert [row["id"] for row in rows(path)] == ["a", "b"]
+
+
+def test_numbers_go_on_over_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "CHUNK", 3)
+    assert [row["id"] for row in rows(write(tmp_path / "d.txt", "x\n" * 8))] == list(range(8))
+
+
+def test_every_bad_row_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.jsonl", '{"text": "one"}\n{"text": ""}\n{"text": null}\n')
+    assert problems(path) == [
+        "d.jsonl:2: text is empty; correct the row or leave it out",
+        "d.jsonl:3: text is null; correct the row or leave it out",
+    ]
+
+
+def test_a_line_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path / "d.jsonl", '{"text": "one"}\ntwo\n'))
+    assert problem == "d.jsonl:2: Expecting value at column 1; correct the JSON there"
+
+
+@pytest.mark.parametrize("name", ["d.txt", "d.jsonl"])
+def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path, name: str) -> None:
+    (problem,) = problems(write(tmp_path / name, b'{"text": "one"}\n{"text": "\xe9"}\n'))
+    assert problem == f"{name}:2: byte 10 of the line is not utf-8; save the input as UTF-8"
+
+
+def test_standard_input_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"one\n\xe9\n")))
+    assert problems("-") == ["standard input:2: byte 0 of the line is not utf-8; save the input as UTF-8"]
+
+
+def test_a_column_can_be_given(tmp_path: Path) -> None:
+    assert rows(write(tmp_path / "d.csv", "a,b\nx,one\n"), text="b") == [{"text": "one", "id": 0}]
+
+
+def test_a_missing_column_is_named_with_the_nearest(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path / "d.csv", "first,second\nx,one\n"), text="secnd")
+    assert "is no column of " in problem
+    assert "did you mean 'second'?; its columns are first, second" in problem
+
+
+def test_texts_are_no_words(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no column for words, which is a list of words"):
+        list(streams.stream(str(write(tmp_path / "d.txt", "one two\n")), WORDS))
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("nowhere.csv", "--input nowhere.csv is no file; give a file, or - for standard input"),
+        ("x" * 5000, "is no file; give a file, or - for standard input"),
+        ("~nobody/x", "--input ~nobody/x is no file; give a file, or - for standard input"),
+    ],
+    ids=["missing", "long", "home"],
+)
+def test_a_source_that_is_not_there_is_refused(source: str, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        rows(source)
+    assert str(caught.value).endswith(problem)
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path / "d.docx", "x"))
+    assert "has an unknown format '.docx'; convert it to one of .csv" in problem

@@ -1,0 +1,243 @@
+"""Every task through one set of promises, and every family with every task."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests import tiny
+from tests.building import make_task
+from tunekit import tasks, workflow
+from tunekit.data.load import load
+from tunekit.data.windows import encode
+from tunekit.evaluation import evaluate, predict
+from tunekit.models.finetuned import load_task, load_weights
+from tunekit.recipe import load as load_recipe
+from tunekit.run import Run
+
+CELLS = [(task, family) for task in tiny.DATA for family in tiny.FAMILIES]
+
+
+def every_task(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test for each task that there is."""
+    return pytest.mark.parametrize("name", tasks.names())(test)
+
+
+def every_cell(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test for each task with each family."""
+    return pytest.mark.parametrize(("name", "family"), CELLS, ids=lambda value: value)(test)
+
+
+@pytest.fixture(scope="session")
+def finished(
+    checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Run]:
+    """A maker of finished runs by task and family, each made once."""
+    made: dict[tuple[str, str], Run] = {}
+
+    def make(name: str, family: str) -> Run:
+        if (name, family) not in made:
+            folder = tmp_path_factory.mktemp(f"{name}-{family}")
+            file = tiny.recipe(
+                folder / "tiny.yaml",
+                name,
+                checkpoint(family, dropout=False),
+                data(name),
+                epochs=25,
+                early_stopping=None,
+                evaluate_every=50,
+                save_every=1000,
+            )
+            made[name, family] = workflow.finetune(file, output=folder / "run")
+        return made[name, family]
+
+    return make
+
+
+def test_every_task_has_tiny_data() -> None:
+    assert sorted(tiny.DATA) == tasks.names()
+
+
+@every_task
+def test_the_head_and_the_processor_exist_in_transformers(name: str) -> None:
+    import transformers
+
+    kind = tasks.find(name)
+    assert hasattr(transformers, kind.auto_model)
+    assert hasattr(transformers, kind.auto_processor)
+
+
+@every_task
+def test_the_options_refuse_unknown_keys_and_describe_known_ones(name: str) -> None:
+    kind = tasks.find(name)
+    with pytest.raises(ValidationError):
+        kind.Options.model_validate({"no_such_key": 1})
+    assert all(field.description for field in kind.Options.model_fields.values())
+
+
+@every_task
+def test_the_reported_metrics_are_the_measures(name: str) -> None:
+    kind = tasks.find(name)
+    measure = kind.judged_by(kind.Options())
+    assert measure.reported
+    assert set(measure.reported) <= set(measure.names)
+    assert set(measure.lower_is_better) <= set(measure.names)
+
+
+@every_task
+def test_the_roles_have_different_names(name: str) -> None:
+    kind = tasks.find(name)
+    assert not set(kind.inputs) & set(kind.targets)
+    assert kind.labels_from is None or kind.labels_from in kind.targets
+
+
+@every_cell
+def test_it_learns(name: str, family: str, finished: Callable[[str, str], Run]) -> None:
+    run = finished(name, family)
+    first = next(iter(run.metrics()["test"].values()))
+    assert first["value"] >= 0.9
+
+
+@every_cell
+def test_answers_do_not_depend_on_targets_or_on_the_batch(
+    name: str, family: str, finished: Callable[[str, str], Run], data: Callable[[str], Path]
+) -> None:
+    run = finished(name, family)
+    _, task = load_task(run.model)
+    model = load_weights(run.model, task)
+    recipe = load_recipe(run.path / "recipe.yaml")
+    rows = load(recipe.data, type(task), task.options, 0).splits["test"]
+    with_targets = [row["prediction"] for row in evaluate(task, model, rows).predictions]
+    bare = [{role: row[role] for role in task.inputs} for row in rows]
+    one_by_one = [predict(task, model, [row])[0] for row in bare]
+    assert all(nearly(a, b) for a, b in zip(with_targets, one_by_one, strict=True))
+
+
+def nearly(a: Any, b: Any) -> bool:
+    """Whether two answers are equal up to rounding."""
+    from tunekit.finish import same
+
+    return same(a, b)
+
+
+PLAIN = """
+import json, sys, torch
+import transformers
+folder, head, rows, words = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4] == "words"
+tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+model = getattr(transformers, head).from_pretrained(folder).eval()
+answers = []
+for row in rows:
+    encoded = tokenizer(row, is_split_into_words=words, return_tensors="pt")
+    with torch.no_grad():
+        best = model(**encoded).logits[0].argmax(-1)
+    names = model.config.id2label
+    if words:
+        ids, first = encoded.word_ids(0), {}
+        for position, word in enumerate(ids):
+            if word is not None and word not in first:
+                first[word] = names[int(best[position])]
+        answers.append([first[word] for word in range(len(row))])
+    else:
+        answers.append(names[int(best)])
+assert "tunekit" not in sys.modules
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.slow
+@every_cell
+def test_plain_transformers_in_a_fresh_process_gives_the_same_predictions(
+    name: str, family: str, finished: Callable[[str, str], Run]
+) -> None:
+    run = finished(name, family)
+    kind = tasks.find(name)
+    lines = (run.path / "predictions" / "test.jsonl").read_text().splitlines()
+    wanted = [json.loads(line)["prediction"] for line in lines]
+    recipe = load_recipe(run.path / "recipe.yaml")
+    (role,) = kind.inputs
+    rows = [row[role] for row in load(recipe.data, kind, kind.Options(), 0).splits["test"]]
+    arguments = [str(run.model), kind.auto_model, json.dumps(rows), role]
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN, *arguments], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [answer.get("tags") or answer["label"] for answer in wanted]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_long_sentences_become_windows_and_no_label_is_lost(
+    family: str, checkpoint: Callable[..., Path]
+) -> None:
+    task = make_task("token-classification", checkpoint(family), ["B-LOC", "O"], max_length=16, stride=4)
+    words = ["Paris", "was", "Romantic", "and", "dull", "in", "the", "very", "poor", "film"] * 6
+    row = {"words": words, "tags": ["B-LOC" if word == "Paris" else "O" for word in words], "id": 0}
+    encoded = encode(task, [row], targets=True)
+    assert len(encoded.windows) > 3
+    assert encoded.lengths.max() <= 16
+    labelled = {
+        word
+        for window in encoded.windows
+        for word, label in zip(window.notes["word"], window.inputs["labels"], strict=True)
+        if label >= 0
+    }
+    assert labelled == set(range(len(words)))
+
+
+def test_a_window_that_opens_inside_a_word_does_not_take_it_for_a_beginning(
+    checkpoint: Callable[..., Path],
+) -> None:
+    task = make_task("token-classification", checkpoint("bert"), ["B-LOC", "O"], max_length=8, stride=2)
+    (word,) = ["incomprehensibility"]
+    begun = [w.notes["word"] for w in task.encode({"words": [word]})]
+    assert sum(position is not None for window in begun for position in window) == 1
+
+
+def test_each_word_is_answered_from_the_window_with_the_most_context(checkpoint: Callable[..., Path]) -> None:
+    import numpy as np
+
+    task = make_task("token-classification", checkpoint("bert"), ["B-LOC", "O"], max_length=8, stride=2)
+    words = ["the", "film", "was", "good", "and", "the", "cast", "bad"]
+    windows = list(task.encode({"words": words}))
+    for number, window in enumerate(windows):
+        size = len(window.notes["word"])
+        window.outputs = {"tag": np.full(size, number % 2), "score": np.full(size, 0.5)}
+    shared = set(windows[0].notes["word"]) & set(windows[1].notes["word"]) - {None}
+    tags = task.decode({"words": words}, windows)["tags"]
+    assert shared
+    for word in shared:
+        contexts = [
+            min(p, len(w) - 1 - p)
+            for w in (windows[0].notes["word"], windows[1].notes["word"])
+            for p in [w.index(word)]
+        ]
+        assert tags[word] == task.labels[int(contexts[1] > contexts[0])]
+
+
+def test_a_word_that_the_tokenizer_drops_is_answered_and_moves_no_other(
+    checkpoint: Callable[..., Path],
+) -> None:
+    import numpy as np
+
+    task = make_task("token-classification", checkpoint("bert"), ["B-LOC", "O"])
+    row = {"words": ["Paris", "\u200b", "Rome"]}
+    (window,) = task.encode(row)
+    size = len(window.notes["word"])
+    window.outputs = {"tag": np.zeros(size, int), "score": np.ones(size)}
+    assert task.decode(row, [window])["tags"] == ["B-LOC", "O", "B-LOC"]
+
+
+def test_entities_come_with_type_place_text_and_score(checkpoint: Callable[..., Path]) -> None:
+    task = make_task("token-classification", checkpoint("bert"), ["B-PER", "I-PER", "O"])
+    found = task.entities(["Ada", "Lovelace", "went"], ["B-PER", "I-PER", "O"], [0.9, 0.7, 1.0])  # type: ignore[attr-defined]
+    assert found == [{"type": "PER", "start": 0, "end": 2, "text": "Ada Lovelace", "score": 0.8}]
+
+
+def test_the_share_of_truncated_texts_is_counted(checkpoint: Callable[..., Path]) -> None:
+    task = make_task("text-classification", checkpoint("bert"), ["bad", "good"], max_length=8)
+    rows = [{"text": "the film was good " * n, "label": "good", "id": n} for n in (1, 5, 1, 9)]
+    assert encode(task, rows, targets=True).cut == 2

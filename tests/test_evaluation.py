@@ -1,0 +1,129 @@
+"""Scores: from the raw rows, in order, every row once, in fp32, with the metrics asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import tiny
+from tests.building import make_task, rows_of
+from tunekit import workflow
+from tunekit.errors import InputError
+from tunekit.evaluation import evaluate, load_module, metric
+from tunekit.models.checkpoint import inspect
+from tunekit.models.load import load_model
+from tunekit.recipe import ModelSection
+from tunekit.tasks.base import Task
+
+TEXT = "text-classification"
+
+OWN_METRIC = '''
+import datasets
+import evaluate
+
+
+class Share(evaluate.Metric):
+    """The share of predictions that are "positive"."""
+
+    def _info(self):
+        text = datasets.Value("string")
+        features = datasets.Features({"predictions": text, "references": text})
+        return evaluate.MetricInfo(description="", citation="", inputs_description="", features=features)
+
+    def _compute(self, predictions, references):
+        return {"positive_share": sum(p == "positive" for p in predictions) / len(predictions)}
+'''
+
+
+@pytest.fixture(scope="module")
+def task(checkpoint: Callable[..., Path]) -> Task:
+    """Text classification by a tiny BERT that reads 8 tokens."""
+    return make_task(TEXT, checkpoint("bert"), ["negative", "positive"], max_length=8)
+
+
+@pytest.fixture(scope="module")
+def model(task: Task, checkpoint: Callable[..., Path]) -> Any:
+    """The untrained model."""
+    found = inspect(ModelSection(name=str(checkpoint("bert"))), type(task))
+    return load_model(found, task, lambda _: None, attention=None, dropout=None)
+
+
+@pytest.fixture
+def rows() -> list[dict[str, Any]]:
+    """Rows of different lengths with their own ids."""
+    return [row | {"place": str(i)} for i, row in enumerate(tiny.reviews(300))]
+
+
+def test_predictions_are_in_the_order_of_the_rows_and_every_row_is_there_once(
+    task: Task, model: Any, rows: list[dict[str, Any]]
+) -> None:
+    scores = evaluate(task, model, rows)
+    assert rows_of(scores) == [row["id"] for row in rows]
+    assert all(estimate.n == 300 for estimate in scores.metrics.values())
+
+
+def test_the_model_is_left_in_the_mode_it_was_in(task: Task, model: Any, rows: list[dict[str, Any]]) -> None:
+    for training in (True, False):
+        model.train(training)
+        evaluate(task, model, rows[:3])
+        assert model.training is training
+
+
+def test_texts_that_are_cut_are_counted(task: Task, model: Any, rows: list[dict[str, Any]]) -> None:
+    long = [{**rows[0], "text": "good " * 50}]
+    assert evaluate(task, model, [*rows[:2], *long]).truncated == 1 + sum(
+        len(r["text"].split()) > 6 for r in rows[:2]
+    )
+
+
+def test_a_further_metric_is_reported_when_asked_for(
+    task: Task, model: Any, rows: list[dict[str, Any]]
+) -> None:
+    assert "weighted_f1" not in evaluate(task, model, rows[:9]).metrics
+    found = evaluate(task, model, rows[:9], further=["weighted_f1"]).metrics["weighted_f1"]
+    assert found.low is not None
+
+
+def test_a_metric_of_the_users_own_is_combined_with_the_tasks(
+    tmp_path: Path, checkpoint: Callable[..., Path], data: Callable[[str], Path]
+) -> None:
+    own = tmp_path / "share.py"
+    own.write_text(OWN_METRIC)
+    file = tiny.recipe(tmp_path / "tiny.yaml", TEXT, checkpoint("gpt2"), data(TEXT))
+    run = workflow.finetune(file, f"metrics=[{own}]", "train.best=positive_share", output=tmp_path / "run")
+    score = run.metrics()["test"]["positive_share"]
+    assert 0 <= score["value"] <= 1
+    assert score["low"] is None
+    assert "accuracy" in run.metrics()["test"]
+    assert run.facts["best"]["metric"] == "positive_share"
+
+
+def test_a_best_metric_that_nothing_computes_is_an_error_that_lists_those_there_are(
+    tmp_path: Path, checkpoint: Callable[..., Path], data: Callable[[str], Path]
+) -> None:
+    own = tmp_path / "share.py"
+    own.write_text(OWN_METRIC)
+    file = tiny.recipe(tmp_path / "tiny.yaml", TEXT, checkpoint("gpt2"), data(TEXT))
+    with pytest.raises(InputError, match="'shares' is no metric of this run; there are accuracy"):
+        workflow.finetune(file, f"metrics=[{own}]", "train.best=shares", output=tmp_path / "run")
+
+
+def test_a_file_without_a_metric_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(InputError, match="defines 0 subclasses of evaluate.Metric"):
+        load_module(tmp_path / "empty.py")
+
+
+def test_an_unknown_measure_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="there are classification, entities, words"):
+        metric("bleu")
+
+
+def test_a_file_of_the_current_folder_is_never_run_as_a_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "classification").mkdir()
+    (tmp_path / "classification" / "classification.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    assert metric("classification").compute(predictions=["a"], references=["a"])["accuracy"] == 1.0

@@ -1,0 +1,105 @@
+"""Every metric against its reference package, on random answers and on hand-computed ones."""
+
+import warnings
+
+import numpy as np
+import pytest
+import seqeval.metrics
+import sklearn.metrics
+
+from tunekit import metrics, stats
+from tunekit.evaluation import metric
+
+LABELS = ["negative", "neutral", "positive", "rare"]
+TAGS = ["O", "O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG"]
+
+
+def random_labels(seed: int, count: int = 300) -> tuple[list[str], list[str]]:
+    """Predictions and references that agree in about half of all cases; some labels are on one side only."""
+    random = np.random.default_rng(seed)
+    references = random.choice(LABELS[: 2 + seed % 2], count)
+    predictions = np.where(random.random(count) < 0.5, references, random.choice(LABELS, count))
+    return predictions.tolist(), references.tolist()
+
+
+def random_tags(seed: int, sentences: int = 60) -> tuple[list[list[str]], list[list[str]]]:
+    """Tags of sentences, in any order: also entities that begin with I-."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, 15, sentences)
+    references = [random.choice(TAGS, n).tolist() for n in lengths]
+    predictions = [
+        [t if random.random() < 0.6 else str(random.choice(TAGS)) for t in row] for row in references
+    ]
+    return predictions, references
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_classification_metrics_equal_scikit_learns(seed: int) -> None:
+    predictions, references = random_labels(seed)
+    got = metric("classification").compute(predictions=predictions, references=references)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn warns of labels that are only predicted
+        average = {
+            f"{kind}_{name}": score(references, predictions, average=kind, zero_division=0)
+            for kind, name, score in [
+                ("macro", "f1", sklearn.metrics.f1_score),
+                ("macro", "precision", sklearn.metrics.precision_score),
+                ("macro", "recall", sklearn.metrics.recall_score),
+                ("weighted", "f1", sklearn.metrics.f1_score),
+            ]
+        }
+        wanted = average | {
+            "accuracy": sklearn.metrics.accuracy_score(references, predictions),
+            "mcc": sklearn.metrics.matthews_corrcoef(references, predictions),
+            "balanced_accuracy": sklearn.metrics.balanced_accuracy_score(references, predictions),
+        }
+    assert got == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_entity_metrics_equal_seqevals(seed: int) -> None:
+    predictions, references = random_tags(seed)
+    got = metric("entities").compute(predictions=predictions, references=references)
+    wanted = {
+        "f1": seqeval.metrics.f1_score(references, predictions),
+        "precision": seqeval.metrics.precision_score(references, predictions),
+        "recall": seqeval.metrics.recall_score(references, predictions),
+        "accuracy": seqeval.metrics.accuracy_score(references, predictions),
+        "macro_f1": seqeval.metrics.f1_score(references, predictions, average="macro"),
+    }
+    assert got == pytest.approx(wanted, abs=1e-12)
+
+
+def test_word_metrics_equal_scikit_learns_over_all_words() -> None:
+    predictions, references = random_tags(0)
+    got = metric("words").compute(predictions=predictions, references=references)
+    flat = [[tag for row in rows for tag in row] for rows in (references, predictions)]
+    assert got["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(*flat))
+    assert got["macro_f1"] == pytest.approx(sklearn.metrics.f1_score(*flat, average="macro"))
+
+
+def test_an_entity_with_a_wrong_end_is_both_invented_and_missed() -> None:
+    counts = metrics.score_entities(["B-PER", "O"], ["B-PER", "I-PER"])
+    assert counts == {"words": 2.0, "right_words": 1.0, "fp/PER": 1.0, "fn/PER": 1.0}
+
+
+def test_sentences_without_entities_give_f1_zero_and_no_error() -> None:
+    got = metric("entities").compute(predictions=[["O", "O"]], references=[["O", "O"]])
+    assert got["f1"] == 0.0
+    assert got["accuracy"] == 1.0
+
+
+def test_a_single_label_on_both_sides_gives_mcc_zero() -> None:
+    assert metric("classification").compute(predictions=["a", "a"], references=["a", "a"])["mcc"] == 0.0
+
+
+def test_summaries_of_many_resamples_equal_summaries_of_each() -> None:
+    predictions, references = random_labels(1)
+    rows = [metrics.score_label(p, r) for p, r in zip(predictions, references, strict=True)]
+    names, matrix = stats.tabulate(rows)
+    picks = np.random.default_rng(0).integers(0, len(rows), (5, len(rows)))
+    together = metrics.summarize_labels({n: matrix.toarray()[picks, i].sum(1) for i, n in enumerate(names)})
+    for number, pick in enumerate(picks):
+        alone = metrics.summarize_labels(stats.totals([rows[i] for i in pick]))
+        for name, value in alone.items():
+            assert together[name][number] == pytest.approx(float(value))

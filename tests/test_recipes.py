@@ -1,0 +1,49 @@
+"""The shipped recipes, and the schema that editors read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tunekit import tasks
+from tunekit.recipe import load, shipped
+from tunekit.recipe.schema import schema
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_recipe_loads(name: str) -> None:
+    recipe = load(name)
+    assert recipe.data.path.count("/") == 1
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_recipe_begins_with_its_schema_what_it_is_and_its_command(name: str) -> None:
+    lines = shipped()[name].read_text().splitlines()
+    assert lines[0] == "# yaml-language-server: $schema=recipe.schema.json"
+    assert len(lines[2]) > 20
+    assert any(line.strip("# ") == f"tunekit finetune {name}" for line in lines)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_recipe_names_a_column_for_every_role(name: str) -> None:
+    recipe = load(name)
+    kind = tasks.find(recipe.task.name)
+    assert {*kind.inputs, *kind.targets} <= set(recipe.data.columns or {})
+
+
+def test_the_schema_file_is_the_schema_of_the_code() -> None:
+    assert json.loads((RECIPES / "recipe.schema.json").read_text()) == schema()
+
+
+def test_the_schema_describes_every_setting() -> None:
+    for section in ("ModelSection", "DataSection", "TrainSection"):
+        properties = schema()["$defs"][section]["properties"]
+        assert all("description" in setting for setting in properties.values())
+
+
+def test_the_schema_knows_every_task_and_its_options() -> None:
+    choices = schema()["properties"]["task"]["anyOf"]
+    assert choices[0]["enum"] == tasks.names()
+    assert [choice["properties"]["name"]["const"] for choice in choices[1:]] == tasks.names()

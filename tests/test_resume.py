@@ -1,0 +1,195 @@
+"""A stopped run, continued by the same command, ends as an uninterrupted one: weights, log and scores."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import tiny
+from tunekit import checkpoint as checkpoints
+from tunekit import workflow
+from tunekit.engine import Fitting
+from tunekit.errors import InputError, Interrupted
+
+TASK = "text-classification"
+KEPT = (
+    "log.jsonl",
+    "metrics.json",
+    "predictions/validation.jsonl",
+    "predictions/test.jsonl",
+    "model/model.safetensors",
+)
+
+
+@pytest.fixture
+def recipe(checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A recipe of 2 epochs of 6 steps, with dropout, uneven logging and two forwards a step."""
+    return tiny.recipe(
+        tmp_path / "tiny.yaml",
+        TASK,
+        checkpoint("bert"),
+        data(TASK),
+        log_every=4,
+        save_every=5,
+        micro_batch=5,
+        keep=2,
+        early_stopping=None,
+    )
+
+
+def results(run: Path) -> dict[str, bytes]:
+    """What two equal runs have in common, byte for byte."""
+    return {name: (run / name).read_bytes() for name in KEPT}
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, moment: str, step: int) -> None:
+    """Send this process a signal at a moment of a step: after it, or in the middle of its evaluation."""
+    where = {"step": "note", "evaluation": "tick"}[moment]
+    plain = getattr(Fitting, where)
+
+    def then_signal(self: Any, *arguments: Any) -> None:
+        if self.state.step == step - (moment == "step"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        plain(self, *arguments)
+
+    monkeypatch.setattr(Fitting, where, then_signal)
+
+
+@pytest.mark.parametrize(
+    ("moment", "steps"),
+    [("step", [1]), ("step", [4]), ("step", [6]), ("evaluation", [6]), ("step", [2, 3]), ("step", [11])],
+    ids=[
+        "first",
+        "inside an epoch",
+        "end of an epoch",
+        "in an evaluation",
+        "twice in an epoch",
+        "near the end",
+    ],
+)
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(
+    moment: str, steps: list[int], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = workflow.finetune(recipe, output=tmp_path / "whole")
+    for step in steps:
+        with monkeypatch.context() as patch:
+            stop_at(patch, moment, step)
+            with pytest.raises(Interrupted, match="same command continues"):
+                workflow.finetune(recipe, output=tmp_path / "parts")
+        status = json.loads((tmp_path / "parts" / "run.json").read_text())["status"]
+        assert status == "interrupted"
+    parts = workflow.finetune(recipe, output=tmp_path / "parts")
+    assert parts.status == "finished"
+    assert results(whole.path) == results(parts.path)
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_as_an_uninterrupted_one(recipe: Path, tmp_path: Path) -> None:
+    whole = workflow.finetune(recipe, output=tmp_path / "whole")
+    command = [sys.executable, "-m", "tunekit", "finetune", str(recipe), "--output", str(tmp_path / "parts")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step 6/12"):
+                process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert results(whole.path) == results(tmp_path / "parts")
+
+
+STOPS = [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGUSR1, "1"), (signal.SIGTERM, "2")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "processes"), STOPS, ids=str)
+def test_a_signal_saves_and_exits_75(
+    number: signal.Signals, processes: str, recipe: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tunekit", "finetune", str(recipe), "--output", str(tmp_path / "run")]
+    command += ["--processes", processes]
+    with subprocess.Popen([*command, "train.epochs=2000"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step 6/"):
+                process.send_signal(number)
+                break
+        said = process.stderr.read()
+    assert process.returncode == 75
+    assert said.count(f"{number.name} received") == 1
+    assert "Traceback" not in said
+    assert checkpoints.newest_good(tmp_path / "run" / "checkpoints")[0] is not None
+
+
+def test_a_finished_run_says_so_and_does_nothing(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = workflow.finetune(recipe, output=tmp_path / "run")
+    stamp = (first.path / "model" / "model.safetensors").stat().st_mtime_ns
+    again = workflow.finetune(recipe, output=tmp_path / "run")
+    assert "already finished" in capsys.readouterr().err
+    assert (again.path / "model" / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_a_run_with_other_settings_is_refused_with_the_difference(recipe: Path, tmp_path: Path) -> None:
+    workflow.finetune(recipe, output=tmp_path / "run")
+    with pytest.raises(InputError) as caught:
+        workflow.finetune(recipe, "train.learning_rate=1e-4", output=tmp_path / "run")
+    assert "train.learning_rate: 0.003 -> 0.0001" in caught.value.problems
+
+
+def test_an_unfinished_run_with_other_rows_is_refused(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Callable[[str], Path]
+) -> None:
+    changed = tiny.dataset(tmp_path / "changed", TASK)
+    with monkeypatch.context() as patch:
+        stop_at(patch, "step", 3)
+        with pytest.raises(Interrupted):
+            workflow.finetune(recipe, f"data={changed}", output=tmp_path / "run")
+    tiny.write_jsonl(changed / "train.jsonl", tiny.reviews(47))
+    with pytest.raises(InputError) as caught:
+        workflow.finetune(recipe, f"data={changed}", output=tmp_path / "run")
+    assert any(problem.startswith("rows of.train:") for problem in caught.value.problems)
+
+
+def test_resume_never_refuses_a_folder_that_holds_a_run(recipe: Path, tmp_path: Path) -> None:
+    workflow.finetune(recipe, output=tmp_path / "run")
+    with pytest.raises(InputError, match="already holds a run"):
+        workflow.finetune(recipe, output=tmp_path / "run", resume="never")
+
+
+def test_overwrite_begins_anew(recipe: Path, tmp_path: Path) -> None:
+    first = workflow.finetune(recipe, output=tmp_path / "run")
+    before = results(first.path)
+    again = workflow.finetune(recipe, output=tmp_path / "run", overwrite=True)
+    assert results(again.path) == before
+    assert again.facts["timings"]["total"] < 2 * first.facts["timings"]["total"] + 60
+
+
+def test_a_named_checkpoint_is_continued_from(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, "step", 8)
+        with pytest.raises(Interrupted):
+            workflow.finetune(recipe, output=tmp_path / "run")
+    workflow.finetune(recipe, resume=str(tmp_path / "run" / "checkpoints" / "step-00000006"))
+    assert "continuing after step 6" in capsys.readouterr().err
+
+
+def test_a_named_checkpoint_that_is_damaged_is_refused(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, "step", 8)
+        with pytest.raises(Interrupted):
+            workflow.finetune(recipe, output=tmp_path / "run")
+    named = tmp_path / "run" / "checkpoints" / "step-00000006"
+    (named / "model.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="model.safetensors is damaged"):
+        workflow.finetune(recipe, resume=str(named))

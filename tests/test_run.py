@@ -1,0 +1,134 @@
+"""The run directory: what it holds, and who may write it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from tunekit import workflow
+from tunekit.errors import InputError
+from tunekit.recipe import load
+from tunekit.run import Run, command_line, differences
+
+TASK = "token-classification"
+
+
+@pytest.fixture(scope="module")
+def run(
+    checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("run")
+    file = tiny.recipe(folder / "tiny.yaml", TASK, checkpoint("bert"), data(TASK), epochs=3)
+    return workflow.finetune(file, output=folder / "run")
+
+
+def test_a_finished_run_holds_what_the_contract_says(run: Run) -> None:
+    wanted = {
+        "recipe.yaml",
+        "run.json",
+        "log.jsonl",
+        "metrics.json",
+        "predictions",
+        "model",
+        "checkpoints",
+        "README.md",
+    }
+    assert {path.name for path in run.path.iterdir() if path.name != ".lock"} == wanted
+    assert {path.name for path in (run.path / "predictions").iterdir()} == {"validation.jsonl", "test.jsonl"}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "tunekit.json"} <= {
+        p.name for p in run.model.iterdir()
+    }
+
+
+def test_every_metric_has_a_value_an_interval_and_a_count(run: Run) -> None:
+    for split in ("validation", "test"):
+        for score in run.metrics()[split].values():
+            assert score["low"] <= score["value"] <= score["high"]
+            assert score["n"] == 12
+
+
+def test_metrics_are_those_of_the_predictions_on_disk(run: Run) -> None:
+    from tunekit.evaluation import metric
+
+    rows = [json.loads(line) for line in (run.path / "predictions" / "test.jsonl").read_text().splitlines()]
+    tags = [row["prediction"]["tags"] for row in rows]
+    found = metric("entities").compute(predictions=tags, references=[row["reference"] for row in rows])
+    for name, score in run.metrics()["test"].items():
+        assert found[name] == pytest.approx(score["value"])
+
+
+def test_the_resolved_recipe_can_be_run_again_and_is_the_same(run: Run) -> None:
+    again = load(run.path / "recipe.yaml")
+    assert load(run.path.parent / "tiny.yaml").fingerprint == again.fingerprint
+
+
+def test_the_record_names_versions_hardware_data_and_checkpoint(run: Run) -> None:
+    facts = json.loads((run.path / "run.json").read_text())
+    assert facts["status"] == "finished"
+    assert {"python", "torch", "transformers", "tunekit"} <= facts["versions"].keys()
+    assert facts["hardware"]["device"] in ("cpu", "cuda", "mps")
+    assert facts["data"]["splits"]["train"]["rows"] == 48
+    assert len(facts["data"]["splits"]["train"]["sha256"]) == 64
+    assert len(facts["checkpoint"]["sha256"]["model.safetensors"]) == 64
+    assert facts["timings"]["total"] >= facts["timings"]["training"] > 0
+
+
+def test_the_card_names_scores_and_hides_local_paths(run: Run) -> None:
+    card = (run.path / "README.md").read_text()
+    assert "| test | f1 |" in card
+    assert str(run.path.parent) not in card
+
+
+def test_labels_are_escaped_in_the_card() -> None:
+    from tunekit.card import escape
+
+    assert escape("a|b\n# <script>`x`") == "a\\|b \\# \\<script\\>\\`x\\`"
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="not empty and no run"):
+            Run(tmp_path).check(overwrite=overwrite)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("path", ["file", "file/inside"])
+def test_a_file_as_output_is_refused(path: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file is a file; choose another"):
+        Run(tmp_path / path).check(overwrite=False)
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"status": "fin')
+    with pytest.raises(InputError, match="run.json is damaged"):
+        Run(tmp_path)
+
+
+def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    with (
+        Run(tmp_path / "run").lock(),
+        pytest.raises(InputError, match="is in use by process"),
+        Run(tmp_path / "run").lock(),
+    ):
+        pass
+
+
+def test_a_lock_left_by_a_dead_process_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("999999999")
+    with Run(tmp_path).lock():
+        pass
+
+
+def test_differences_leave_out_what_may_change() -> None:
+    before = {"train": {"seed": 0, "keep": 1}, "metrics": []}
+    assert differences(before, {"train": {"seed": 1, "keep": 5}, "metrics": []}) == ["train.seed: 0 -> 1"]
+
+
+def test_a_token_on_the_command_line_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["tunekit", "finetune", "x", "model.name=hf_abcdefghijklmnop"])
+    assert "abcdefgh" not in command_line()

@@ -1,0 +1,124 @@
+"""The parts of a run, put together: model, windows, steps, optimizer and precision."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from tunekit import checkpoint as checkpoints
+from tunekit.console import out
+from tunekit.data.batches import Steps
+from tunekit.data.windows import Encoded, encode
+from tunekit.engine import Fitting, Optimization
+from tunekit.errors import InputError
+from tunekit.models.load import load_model
+from tunekit.models.precision import choose, use_fastest_exact_fp32
+from tunekit.optim import make_optimizer, make_schedule
+from tunekit.prepare.check import Prepared
+from tunekit.run import Run, hardware, versions
+
+GPU_BUDGET, GPU_OVERHEAD = 65536, 16384  # tokens per forward; tokens that a forward's start is worth
+
+
+def assemble(prepared: Prepared, run: Run, begin_from: Path | None) -> Fitting:
+    """Load the model, encode the rows, and put together what trains."""
+    import torch
+    from accelerate import Accelerator
+    from accelerate.utils import set_seed
+
+    recipe, section = prepared.recipe, prepared.recipe.train
+    use_fastest_exact_fp32()
+    accelerator = Accelerator(cpu=not torch.accelerator.is_available())  # else CPU processes stay alone
+    set_seed(section.seed)
+    model = load_model(
+        prepared.checkpoint,
+        prepared.task,
+        out.say,
+        attention=recipe.model.attention,
+        dropout=recipe.model.dropout,
+    )
+    encoded = encode(prepared.task, prepared.data.splits["train"], targets=True)
+    steps = make_steps(prepared, encoded, accelerator)
+    total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
+    precision = choose(section.precision, accelerator.device.type, model)
+    optimizer = make_optimizer(section, model.to(accelerator.device))
+    optimization = Optimization(
+        prepared.task,
+        model,
+        optimizer,
+        make_schedule(section, optimizer, total),
+        accelerator,
+        precision,
+        max_grad_norm=section.max_grad_norm,
+    )
+    set_seed(section.seed + accelerator.process_index)  # dropout differs between processes
+    record(prepared, run, encoded, accelerator, precision.name)
+    validation = prepared.data.splits.get("validation", [])
+    metric = section.best or prepared.task.measure.reported[0]
+    begin = chosen_checkpoint(begin_from) if begin_from else None
+    fitting = Fitting(optimization, steps, validation, section, metric, reported(prepared), run, total)
+    fitting.workers, fitting.begin_from = recipe.data.workers, begin
+    return fitting
+
+
+def make_steps(prepared: Prepared, encoded: Encoded, accelerator: Any) -> Steps:
+    """The steps of the run, divided as the recipe and the device want it."""
+    section = prepared.recipe.train
+    steps = Steps(
+        prepared.task,
+        encoded,
+        seed=section.seed,
+        batch_size=section.batch_size,
+        processes=accelerator.num_processes,
+        process=accelerator.process_index,
+    )
+    if isinstance(section.micro_batch, int):
+        steps.most = section.micro_batch
+    if accelerator.device.type != "cpu":
+        steps.budget, steps.overhead = GPU_BUDGET, GPU_OVERHEAD
+    return steps
+
+
+def reported(prepared: Prepared) -> list[str]:
+    """The metrics to report beside the task's own: those asked for, and the one that picks the best."""
+    names = list(prepared.recipe.metrics)
+    best = prepared.recipe.train.best
+    return [*names, best] if best in prepared.task.measure.names and best not in names else names
+
+
+def chosen_checkpoint(path: Path) -> checkpoints.Saved:
+    """A checkpoint that the user names; a damaged one is refused, not replaced by another.
+
+    Raises:
+        InputError: it is no checkpoint, or damaged.
+    """
+    match = checkpoints.NAME.fullmatch(path.name)
+    saved = checkpoints.Saved(path, int(match[1])) if match else None
+    wrong = checkpoints.damage(saved) if saved else "its name is not step-NUMBER"
+    if saved is None or wrong:
+        raise InputError(f"--resume {path}: {wrong}; name another checkpoint, or use --resume auto")
+    return saved
+
+
+def record(prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str) -> None:
+    """Write down what the run is made of."""
+    folder = Path(prepared.checkpoint.name)
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")) if folder.is_dir() else []
+    run.record(
+        versions=versions(),
+        hardware=hardware(accelerator.device.type)
+        | {"processes": accelerator.num_processes, "precision": precision},
+        seed=prepared.recipe.train.seed,
+        data=prepared.data.facts(),
+        windows={"train": encoded.facts()},
+        labels=list(prepared.data.labels),
+        checkpoint={
+            "name": prepared.recipe.model.name,
+            "commit": prepared.checkpoint.commit,
+            "sha256": {path.name: checkpoints.sha256(path) for path in weights},
+        },
+        identity=prepared.identity(),
+    )
+    rows, cut = len(encoded.first) - 1, encoded.cut
+    share = f"{cut:,} rows ({cut / rows:.1%}) lose their end to truncation"
+    out.say(f"training windows: {len(encoded.windows):,}; {share}")
+    out.say(f"training on {accelerator.num_processes} x {accelerator.device.type} in {precision}")

@@ -1,0 +1,114 @@
+"""The cheap checks: what can be known in seconds, all of it before anything is downloaded or written."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tunekit import tasks
+from tunekit.console import out
+from tunekit.data.load import Data, load
+from tunekit.data.sources import on_hub
+from tunekit.environment import hush
+from tunekit.errors import InputError, Problems
+from tunekit.models.checkpoint import Checkpoint, inspect
+from tunekit.models.load import load_processor, token_limit
+from tunekit.recipe import Recipe
+from tunekit.run import Run, differences, versions
+from tunekit.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe whose data and checkpoint have been looked at and fit together."""
+
+    recipe: Recipe
+    data: Data
+    checkpoint: Checkpoint
+    task: Task
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to be continued."""
+        prints = {name: facts["sha256"] for name, facts in self.data.facts()["splits"].items()}
+        kept = ("tunekit", "torch", "transformers", "tokenizers", "numpy")
+        return {
+            **self.recipe.resolved(),
+            "rows of": prints,
+            "version of": {name: versions()[name] for name in kept},
+        }
+
+
+def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
+    """The cheap checks: output folder, data, checkpoint, and whether they fit together.
+
+    Raises:
+        InputError: with every problem found.
+    """
+    hush()
+    kind, problems = tasks.find(recipe.task.name), Problems()
+    data, checkpoint = None, None
+    with problems.collect():
+        run.check(overwrite=overwrite)
+    with problems.collect():
+        checkpoint = inspect(recipe.model, kind)
+        processor = load_processor(checkpoint, kind, out.say)
+        options = recipe.task.options.fitted(token_limit(checkpoint, processor))  # type: ignore[attr-defined]
+    if on_hub(recipe.data):
+        problems.raise_if_any()  # before a data set is downloaded
+    with problems.collect():
+        data = load(recipe.data, kind, recipe.task.options, recipe.train.seed)
+    problems.raise_if_any()
+    assert data is not None and checkpoint is not None
+    prepared = Prepared(recipe, data, checkpoint, kind(options, processor, data.labels))
+    if run.facts and not overwrite:
+        refuse_changes(run, prepared)
+    tell(data)
+    return prepared
+
+
+def already_finished(run: Run, recipe: Recipe, *, resume: str, overwrite: bool) -> bool:
+    """Whether there is nothing left to do.
+
+    Raises:
+        InputError: another recipe made the run, or the user wants no run to be continued.
+    """
+    if overwrite or run.status == "new":
+        return False
+    if resume == "never":
+        raise InputError(
+            f"{run.path} already holds a run; choose another --output, or --overwrite to begin anew"
+        )
+    if run.status != "finished":
+        return False
+    before = {section: run.facts["identity"].get(section) for section in recipe.resolved()}
+    changed = differences(before, recipe.resolved())
+    if changed:
+        raise InputError(changes(run, changed))
+    out.say(f"{run.path} is already finished; --overwrite begins anew")
+    return True
+
+
+def changes(run: Run, changed: list[str]) -> list[str]:
+    """Say that a run began differently, and in what."""
+    return [
+        f"run {run.path} began differently; choose another --output, or --overwrite to begin anew",
+        *changed,
+    ]
+
+
+def refuse_changes(run: Run, prepared: Prepared) -> None:
+    """Refuse to continue a run with other settings, rows or versions than it began with."""
+    changed = differences(run.facts["identity"], prepared.identity()) if "identity" in run.facts else []
+    if changed:
+        raise InputError(changes(run, changed))
+
+
+def tell(data: Data) -> None:
+    """Say which column plays which role, how many rows there are, and what was left out."""
+    mapping = ", ".join(f"{role} = {column}" for role, column in data.columns.items())
+    sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in data.splits.items())
+    out.say(f"columns: {mapping}")
+    out.say(f"rows: {sizes}" + (f"; {len(data.labels)} labels" if data.labels else ""))
+    if data.skipped:
+        out.warn(
+            f"{len(data.skipped)} problems in rows that are left out (listed in run.json), such as "
+            f"{data.skipped[0]}"
+        )
