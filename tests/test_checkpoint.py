@@ -72,6 +72,11 @@ def test_the_newest_and_the_best_are_kept(folder: Path) -> None:
     assert steps(folder) == [3, 1]
 
 
+def test_checkpoints_after_the_one_that_is_continued_from_are_dropped(folder: Path) -> None:
+    checkpoints.drop_after(folder, 1)
+    assert steps(folder) == [1]
+
+
 def test_saving_a_step_again_replaces_it(folder: Path) -> None:
     checkpoints.save(folder, 3, TENSORS, {"progress": {"step": 3, "evaluated": 3}})
     assert checkpoints.all_saved(folder)[0].manifest()["state"]["progress"]["evaluated"] == 3

@@ -125,10 +125,10 @@ def test_evaluate_scores_other_data_in_a_folder_of_its_own(
 ) -> None:
     rows = tiny.write_jsonl(tmp_path / "new.jsonl", tiny.reviews(6, start=500))
     before = (run / "metrics.json").read_bytes()
-    code, out, _ = command("evaluate", str(run), f"data={rows}", "--split", "train", "--json")
+    code, out, _ = command("evaluate", str(run), f"data={rows}", "--json")
     document = json.loads(out)
     assert code == 0
-    assert document["metrics"]["train"]["accuracy"]["n"] == 6
+    assert document["metrics"]["test"]["accuracy"]["n"] == 6
     assert Path(document["run"]).parent == run / "evaluations"
     assert (run / "metrics.json").read_bytes() == before
 
@@ -139,8 +139,8 @@ def test_evaluate_takes_a_bare_model_folder(run: Path, tmp_path: Path, command: 
         "evaluate", str(run / "model"), f"data={rows}", "--output", str(tmp_path / "scores"), "--json"
     )
     assert code == 0
-    assert json.loads(out)["metrics"]["train"]["accuracy"]["n"] == 6
-    assert (tmp_path / "scores" / "predictions" / "train.jsonl").exists()
+    assert json.loads(out)["metrics"]["test"]["accuracy"]["n"] == 6
+    assert (tmp_path / "scores" / "predictions" / "test.jsonl").exists()
 
 
 def test_evaluate_refuses_a_label_that_the_model_does_not_know(

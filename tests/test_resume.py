@@ -182,6 +182,23 @@ def test_a_named_checkpoint_is_continued_from(
     assert "continuing after step 6" in capsys.readouterr().err
 
 
+def test_a_run_whose_newest_checkpoint_is_damaged_ends_as_an_uninterrupted_one(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = workflow.finetune(recipe, output=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, "step", 8)
+        with pytest.raises(Interrupted):
+            workflow.finetune(recipe, output=tmp_path / "parts")
+    newest = tmp_path / "parts" / "checkpoints" / "step-00000008"
+    (newest / "optimizer.safetensors").unlink()
+    parts = workflow.finetune(recipe, output=tmp_path / "parts")
+    said = capsys.readouterr().err
+    assert "step-00000008 cannot be used: optimizer.safetensors is missing" in said
+    assert "continuing after step 6" in said
+    assert results(whole.path) == results(parts.path)
+
+
 def test_a_named_checkpoint_that_is_damaged_is_refused(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

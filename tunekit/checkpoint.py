@@ -149,8 +149,20 @@ def newest_good(folder: Path) -> tuple[Saved | None, list[str]]:
     return None, complaints
 
 
+def drop_after(folder: Path, step: int) -> None:
+    """Delete checkpoints of later steps, which a run that continues from `step` will make again."""
+    for saved in all_saved(folder):
+        if saved.step > step:
+            delete(saved)
+
+
 def prune(folder: Path, keep: int, best: int | None) -> None:
     """Delete all checkpoints but the newest `keep` and the best."""
     for number, saved in enumerate(all_saved(folder)):
         if number >= keep and saved.step != best:
-            shutil.rmtree(saved.path.rename(folder / f".del-{saved.path.name}"))
+            delete(saved)
+
+
+def delete(saved: Saved) -> None:
+    """Remove a checkpoint; it disappears at once, whatever happens meanwhile."""
+    shutil.rmtree(saved.path.rename(saved.path.with_name(f".del-{saved.path.name}")))

@@ -90,7 +90,9 @@ class Run:
                 if inside.name != ".lock":
                     shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
             self.facts = {}
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.record(status="running", command=command_line())  # from here on the folder is known as a run
+        self.checkpoints.mkdir(exist_ok=True)
         write(self.path / "recipe.yaml", recipe.to_yaml())
 
     def record(self, **facts: Any) -> None:
@@ -111,8 +113,7 @@ class Run:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Record how the run goes: its command, its status whatever happens, and its wall time."""
-        self.record(status="running", command=command_line())
+        """Record how the run ends, whatever happens, and its wall time."""
         try:
             yield
         except BaseException as error:

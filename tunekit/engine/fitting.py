@@ -57,6 +57,8 @@ class Fitting:
                 out.warn(complaint)
         if saved is not None:
             self.state = restore(saved, self.optimization)
+            if self.run.writes:
+                checkpoint.drop_after(self.run.checkpoints, saved.step)
             out.say(f"continuing after step {self.state.step} of {self.total}")
         self.run.cut_log(self.state.log_rows)
 
