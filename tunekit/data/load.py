@@ -79,11 +79,12 @@ def load_split(
 ) -> tuple[str, Data]:
     """The rows of one split for scoring by a model with a frozen label set, and that split's name.
 
-    Without a name the first there is of test, validation and train is taken. The rows of a single file belong to
-    no split: they are scored as the one that is asked for, or as test.
+    Without a name the first there is of test, validation and train is taken. The rows of a single file belong
+    to no split: they are scored as the one that is asked for, or as test.
     """
     tables = read_splits(section)
-    if list(tables) == ["train"] and section.splits is None and Path(section.path).expanduser().is_file():
+    single_file = section.splits is None and Path(section.path).expanduser().is_file()
+    if single_file:
         tables = {split or "test": tables["train"]}
     name = split or next(split for split in reversed(SPLITS) if split in tables)
     if name not in tables:
