@@ -8,7 +8,8 @@ from tests import tiny
 from tunekit import prepare, tasks
 from tunekit.data.load import Rows
 from tunekit.data.windows import encode
-from tunekit.engine import Fitting, Optimization
+from tunekit.engine import Fitting, Optimization, StopSignals
+from tunekit.engine.steps import gradients_or_less
 from tunekit.environment import process_index
 from tunekit.evaluation import Scores
 from tunekit.models.checkpoint import inspect
@@ -38,15 +39,15 @@ def make_fitting(
     run = Run(folder / "run", writes=process_index() == 0)
     prepared = prepare.check(recipe, run, overwrite=False)
     run.begin(recipe, overwrite=False)
-    return prepare.assemble(prepared, run, None)
+    return prepare.assemble(prepared, run, StopSignals(), None)
 
 
 def gradients(optimization: Optimization, steps: Any, number: int = 0) -> dict[str, Any]:
     """The gradients of one step, by parameter."""
     optimization.forget()
     optimization.model.train()
-    optimization.gradients(steps[number])
-    named = optimization.plain.named_parameters()
+    gradients_or_less(optimization, steps, steps[number])
+    named = optimization.model.named_parameters()
     return {name: p.grad.detach().clone() for name, p in named if p.grad is not None}
 
 

@@ -174,7 +174,7 @@ def test_the_command_reports_all_problems_of_a_recipe(tmp_path: Path) -> None:
     train = "train:\n  batch_size: 0\n  epoch: 1\n  seed: 1\n  seed: 2\n"
     (tmp_path / "r.yaml").write_text(f"task: text-classification\nmodel: m\ndata: d.csv\n{train}")
     lines = finetune(tmp_path, "train.learning_rate=.nan")
-    assert lines[0] == "error: 4 problems found, nothing was changed:"
+    assert lines[0] == "error: 4 problems found:"
     assert [line.split(": ")[0] for line in sorted(lines[1:])] == [
         "  - r.yaml:5",
         "  - r.yaml:6",
@@ -194,7 +194,7 @@ def test_the_command_reports_output_data_and_model_together(tmp_path: Path, copi
     tiny.write_jsonl(tmp_path / "out" / "mine.jsonl", [])
     tiny.recipe(tmp_path / "r.yaml", TASKS[0], Path("model"), Path("rows.csv"))
     lines = finetune(tmp_path, "model=./model", "--output", "out")
-    assert lines[0] == "error: 3 problems found, nothing was changed:"
+    assert lines[0] == "error: 3 problems found:"
     assert sorted(line[:20] for line in lines[1:]) == [
         "  - model folder 'mo",
         "  - output folder ou",
@@ -206,7 +206,7 @@ def test_the_command_shows_no_more_than_a_screen_of_bad_rows(tmp_path: Path, cop
     tiny.write_jsonl(tmp_path / "rows.jsonl", [{"tokens": ["a", "b"], "ner_tags": ["O"]}] * 300)
     tiny.recipe(tmp_path / "r.yaml", TASKS[1], copied, tmp_path / "rows.jsonl")
     lines = finetune(tmp_path)
-    assert lines[0] == "error: 300 problems found, nothing was changed:"
+    assert lines[0] == "error: 300 problems found:"
     assert lines[1].endswith("rows.jsonl:1: 2 words but 1 tags; correct the row, or set data.bad_rows=skip")
     assert (len(lines), lines[-1]) == (14, "  ... and 288 more like these")
 

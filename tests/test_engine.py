@@ -47,7 +47,7 @@ def run_out_of_memory_above(fitting: Fitting, rows: int) -> list[int]:
                 "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 99 bytes"
             )
 
-    fitting.optimization.plain.register_forward_pre_hook(fail, with_kwargs=True)
+    fitting.optimization.model.register_forward_pre_hook(fail, with_kwargs=True)
     return tried
 
 
@@ -57,7 +57,7 @@ def test_out_of_memory_halves_the_micro_batch_and_repeats_the_same_step(make: Ca
     tried = run_out_of_memory_above(fitting, 8)
     fitting.optimization.forget()
     gradients_or_less(fitting.optimization, fitting.steps, fitting.steps[0])
-    named = fitting.optimization.plain.named_parameters()
+    named = fitting.optimization.model.named_parameters()
     recovered = {name: p.grad for name, p in named if p.grad is not None}
     assert tried == [32, 16, 8, 8, 8, 8]
     assert difference(whole, recovered) < 1e-5
@@ -74,7 +74,7 @@ def test_out_of_memory_in_the_middle_of_a_step_repeats_it_with_the_same_randomne
     smaller = fitting.steps[0]
     state = torch.get_rng_state()
     fitting.optimization.gradients(smaller)
-    wanted = fitting.optimization.plain.classifier.weight.grad.clone()
+    wanted = fitting.optimization.model.classifier.weight.grad.clone()
     calls = 0
 
     def fail_once(*_: Any) -> None:
@@ -83,12 +83,12 @@ def test_out_of_memory_in_the_middle_of_a_step_repeats_it_with_the_same_randomne
         if calls == 3:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    fitting.optimization.plain.register_forward_pre_hook(fail_once)
+    fitting.optimization.model.register_forward_pre_hook(fail_once)
     torch.set_rng_state(state)
     fitting.optimization.forget()
     fitting.steps.most = 4
     gradients_or_less(fitting.optimization, fitting.steps, step)
-    assert torch.equal(fitting.optimization.plain.classifier.weight.grad, wanted)
+    assert torch.equal(fitting.optimization.model.classifier.weight.grad, wanted)
 
 
 def test_a_window_that_does_not_fit_alone_is_an_error_that_says_what_to_do(
@@ -104,7 +104,7 @@ def test_evaluation_that_runs_out_of_memory_gives_the_same_answers(make: Callabl
     from tunekit.evaluation import evaluate
 
     fitting = make()
-    task, model = fitting.optimization.task, fitting.optimization.plain
+    task, model = fitting.optimization.task, fitting.optimization.model
     whole = evaluate(task, model, fitting.validation)
     run_out_of_memory_above(fitting, 3)
     pieces = evaluate(task, model, fitting.validation)
@@ -129,13 +129,13 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_rows(
             outputs.loss.mul_(torch.nan)
 
     fitting.steps.most = 8
-    fitting.optimization.plain.register_forward_hook(spoil)
+    fitting.optimization.model.register_forward_hook(spoil)
     with pytest.raises(Diverged) as caught:
         fit(fitting)
     assert caught.value.exit_code == 4
     assert "step 4" in str(caught.value)
-    assert ", ".join(map(str, sorted(poison.tolist()))) in str(caught.value)
-    assert all(p.isfinite().all() for p in fitting.optimization.plain.parameters())
+    assert all(f"train.jsonl:{row + 1}" in str(caught.value) for row in poison)
+    assert all(p.isfinite().all() for p in fitting.optimization.model.parameters())
     saved, complaints = checkpoints.newest_good(fitting.run.checkpoints)
     assert saved is not None
     assert saved.step == 3
@@ -204,7 +204,7 @@ def test_the_model_has_the_best_weights_at_the_end(make: Callable[..., Fitting])
     best = fitting.state.best
     assert best is not None
     tensors = checkpoints.Saved(fitting.run.checkpoints / f"step-{best.step:08d}", best.step).tensors("model")
-    for name, parameter in fitting.optimization.plain.named_parameters():
+    for name, parameter in fitting.optimization.model.named_parameters():
         assert torch.equal(parameter, tensors[name])
 
 
@@ -239,9 +239,9 @@ def test_bf16_trains_with_weights_in_fp32(make: Callable[..., Fitting]) -> None:
     fitting = make(steps=2, precision="bf16")
     assert fitting.optimization.precision.name == "bf16"
     seen = []
-    layer = fitting.optimization.plain.bert.encoder.layer[0].intermediate.dense
+    layer = fitting.optimization.model.bert.encoder.layer[0].intermediate.dense
     layer.register_forward_hook(lambda _, __, output: seen.append(output.dtype))
     fit(fitting)
     assert seen[0] == torch.bfloat16
     assert seen[-1] == torch.float32  # the evaluation
-    assert all(p.dtype == torch.float32 for p in fitting.optimization.plain.parameters())
+    assert all(p.dtype == torch.float32 for p in fitting.optimization.model.parameters())

@@ -79,7 +79,7 @@ def test_gradients_do_not_depend_on_padding(
             step.micros[0].inputs[key] = torch.nn.functional.pad(value, (0, 7), value=fill)  # type: ignore[index]
     fitting.optimization.forget()
     fitting.optimization.gradients(step)
-    named = fitting.optimization.plain.named_parameters()
+    named = fitting.optimization.model.named_parameters()
     loose = {name: p.grad for name, p in named if p.grad is not None}
     assert difference(tight, loose) < LIMIT
 

@@ -52,6 +52,9 @@ def public_recipe(recipe: Recipe) -> str:
     plain = recipe.resolved()
     for section, key in (("model", "name"), ("data", "path")):
         plain[section][key] = base_name(plain[section][key])
+    splits = plain["data"]["splits"] or {}
+    plain["data"]["splits"] = {split: name and Path(name).name for split, name in splits.items()} or None
+    plain["metrics"] = [Path(name).name for name in plain["metrics"]]
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).replace("```", "'''")
 
 

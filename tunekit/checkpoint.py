@@ -40,9 +40,13 @@ class Saved:
 
 
 def save(
-    folder: Path, step: int, tensors: Mapping[str, Mapping[str, Any]], state: Mapping[str, Any]
+    folder: Path,
+    step: int,
+    tensors: Mapping[str, Mapping[str, Any]],
+    state: Mapping[str, Any],
+    best: int | None = None,
 ) -> Saved:
-    """Write a checkpoint; when this returns, it survives a power cut.
+    """Write a checkpoint, which needs that of step `best` too; when this returns, it survives a power cut.
 
     Raises:
         EnvironmentFailure: it could not be written; what was there before is intact.
@@ -50,7 +54,7 @@ def save(
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    final = folder / f"step-{step:08d}"
+    final = at_step(folder, step).path
     beside = folder / f".tmp-{final.name}-{os.getpid()}"
     try:
         shutil.rmtree(beside, ignore_errors=True)
@@ -62,7 +66,7 @@ def save(
         files = {
             path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in beside.iterdir()
         }
-        manifest = {"schema": SCHEMA, "step": step, "state": dict(state), "files": files}
+        manifest = {"schema": SCHEMA, "step": step, "best": best, "state": dict(state), "files": files}
         (beside / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for path in [*beside.iterdir(), beside]:
             flush(path)
@@ -125,7 +129,7 @@ def damage(saved: Saved) -> str | None:
     try:
         manifest = saved.manifest()
         files = manifest["files"].items()
-        if manifest["schema"] != SCHEMA or manifest["step"] != saved.step:
+        if manifest["schema"] != SCHEMA or manifest["step"] != saved.step or "best" not in manifest:
             return "its manifest is of another kind or step"
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return "its manifest.json is missing or unreadable"
@@ -138,11 +142,24 @@ def damage(saved: Saved) -> str | None:
     return None
 
 
+def damage_of_best(saved: Saved) -> str | None:
+    """What is wrong with the best checkpoint that an undamaged one refers to."""
+    step = saved.manifest()["best"]
+    best = saved if step in (None, saved.step) else at_step(saved.path.parent, step)
+    wrong = None if best == saved else damage(best)
+    return f"its best, {best.path.name}, is no better: {wrong}" if wrong else None
+
+
+def at_step(folder: Path, step: int) -> Saved:
+    """The checkpoint of a step, whether there is one or not."""
+    return Saved(folder / f"step-{step:08d}", step)
+
+
 def newest_good(folder: Path) -> tuple[Saved | None, list[str]]:
-    """The newest undamaged checkpoint, and what is wrong with newer ones."""
+    """The newest checkpoint that is undamaged, as its best one must be, and what is wrong with newer ones."""
     complaints: list[str] = []
     for saved in all_saved(folder):
-        wrong = damage(saved)
+        wrong = damage(saved) or damage_of_best(saved)
         if wrong is None:
             return saved, complaints
         complaints.append(f"{saved.path.name} cannot be used: {wrong}")
@@ -157,10 +174,12 @@ def drop_after(folder: Path, step: int) -> None:
 
 
 def prune(folder: Path, keep: int, best: int | None) -> None:
-    """Delete all checkpoints but the newest `keep` and the best."""
-    for number, saved in enumerate(all_saved(folder)):
-        if number >= keep and saved.step != best:
-            delete(saved)
+    """Delete all checkpoints but the best, the newest `keep`, and those which these call their best."""
+    saved = all_saved(folder)
+    needed = {best, *(each.manifest()["best"] for each in saved[:keep])}
+    for number, each in enumerate(saved):
+        if number >= keep and each.step not in needed:
+            delete(each)
 
 
 def delete(saved: Saved) -> None:

@@ -153,7 +153,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, InputError):
         count = len(error.problems)
         head = "1 problem" if count == 1 else f"{count} problems"
-        return f"{head} found, nothing was changed:\n{screenful(error.problems)}", error.exit_code
+        return f"{head} found:\n{screenful(error.problems)}", error.exit_code
     if isinstance(error, TunekitError):
         return str(error), error.exit_code
     for kind in type(error).__mro__:

@@ -6,7 +6,8 @@ in fp32, so that scores and answers are those of the saved model wherever it is 
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tunekit import metrics, stats
 from tunekit.data.batches import Index, collate, pack, pad_token_of
 from tunekit.data.load import Rows, given_only
 from tunekit.data.windows import Encoded, encode
-from tunekit.errors import InputError
+from tunekit.errors import InputError, first_line
 from tunekit.stats import Estimate
 from tunekit.tasks.base import Answer, Task
 
@@ -101,7 +102,7 @@ def run_batch(
     task: Task, model: Any, encoded: Encoded, batch: Index, device: Any
 ) -> dict[int, dict[str, Any]]:
     """The outputs of each window of a batch, as numpy arrays; a batch that does not fit is halved."""
-    from accelerate.utils.memory import should_reduce_batch_size
+    from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
     inputs = collate([encoded.windows[i] for i in batch], pad_token_of(task.processor))
     try:
@@ -110,6 +111,9 @@ def run_batch(
     except RuntimeError as error:
         if len(batch) == 1 or not should_reduce_batch_size(error):
             raise
+        arrays = None
+    if arrays is None:  # here, where the failed forward is no longer held
+        clear_device_cache(garbage_collection=True)
         halves = np.array_split(batch, 2)
         return {k: v for half in halves for k, v in run_batch(task, model, encoded, half, device).items()}
     return {int(window): {key: array[n] for key, array in arrays.items()} for n, window in enumerate(batch)}
@@ -132,7 +136,9 @@ def judge(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
     intervals = stats.estimate(statistics, task.summarize)
-    found = {name: intervals[name] for name in names}
+    found = {
+        name: replace(intervals[name], value=float(values.get(name, intervals[name].value))) for name in names
+    }
     count = len(answers)
     return found | {
         name: Estimate(float(value), None, None, count)
@@ -180,6 +186,7 @@ def metric(measure: str | metrics.Measure) -> Any:
     return Module(keep_in_memory=True)
 
 
+@cache
 def load_module(path: Path) -> Any:
     """The `evaluate.Metric` that a file of the user's own defines.
 
@@ -192,7 +199,13 @@ def load_module(path: Path) -> Any:
     if spec is None or spec.loader is None:
         raise InputError(f"metric {str(path)!r} is no Python file; give the path of an evaluate module")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        text = (
+            f"metric {str(path)!r} cannot be loaded ({type(error).__name__}: {first_line(error)}); correct it"
+        )
+        raise InputError(text) from error
     found = [
         value
         for value in vars(module).values()

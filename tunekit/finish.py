@@ -10,7 +10,7 @@ from typing import Any
 from tunekit.data.load import Rows
 from tunekit.engine import Fitting
 from tunekit.errors import TunekitError
-from tunekit.evaluation import evaluate, predict
+from tunekit.evaluation import predict
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import save_finetuned
 from tunekit.tasks.base import Answer, Task
@@ -22,15 +22,14 @@ TOLERANCE = 1e-4  # of numbers in answers; both models compute the same in fp32
 def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
     """Save the best model of a task called `name`, prove that it loads, and score the test split once."""
     optimization, run = fitting.optimization, fitting.run
-    task, model, accelerator = optimization.task, optimization.plain, optimization.accelerator
+    task, model = optimization.task, optimization.model
+    fitting.tick()  # a signal that came with the last step
     if run.writes:
         export(run.model, task, name, model, fitting.validation or splits["train"])
     if "test" in splits:
-        run.write_scores(
-            "test", evaluate(task, model, splits["test"], further=fitting.further, accelerator=accelerator)
-        )
+        run.write_scores("test", fitting.score(splits["test"]))
     best = fitting.state.best
-    run.record(steps=fitting.state.step, best=asdict(best) if best else None, status="finished")
+    run.record(steps=fitting.state.step, best=asdict(best) if best else None)
 
 
 def export(folder: Path, task: Task, name: str, model: Any, rows: Rows) -> None:
@@ -50,7 +49,7 @@ def export(folder: Path, task: Task, name: str, model: Any, rows: Rows) -> None:
 def verify(folder: Path, task: Task, model: Any, rows: Rows) -> None:
     """Compare the answers of a model in memory with those of its folder on disk."""
     _, loaded_task = load_task(folder)
-    loaded = load_weights(folder, loaded_task).to(next(model.parameters()).device)
+    loaded = load_weights(folder, loaded_task)
     wanted, got = predict(task, model, rows), predict(loaded_task, loaded, rows)
     for row, before, after in zip(rows, wanted, got, strict=True):
         if not same(before, after):

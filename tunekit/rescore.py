@@ -1,8 +1,9 @@
 """Scoring a finished model again: which rows, by which recipe, and where the scores go."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tunekit import recipe as recipes
 from tunekit.console import out
@@ -11,6 +12,8 @@ from tunekit.errors import InputError, listing
 from tunekit.models.finetuned import load_task
 from tunekit.recipe import Recipe
 from tunekit.tasks.base import Task
+
+OTHER_DATA = ("data.path", "data.config", "data.revision", "data.splits", "data.columns")
 
 
 def recipe_for(path: Path, folder: Path, overrides: Sequence[str]) -> Recipe:
@@ -24,21 +27,29 @@ def recipe_for(path: Path, folder: Path, overrides: Sequence[str]) -> Recipe:
 
 def names_data(overrides: Sequence[str]) -> bool:
     """Whether overrides name other rows than the run's own."""
-    return any(argument.startswith(("data=", "data.")) for argument in overrides)
+    keys = {argument.split("=", 1)[0] for argument in overrides}
+    return any(key == "data" or ".".join(key.split(".")[:2]) in OTHER_DATA for key in keys)
 
 
-def rows_to_score(recipe: Recipe, task: Task, split: str | None, *, own_data: bool) -> tuple[str, Data]:
-    """The split to score and its rows; for the run's own data the split as the run had it.
+def rows_to_score(
+    recipe: Recipe, task: Task, split: str | None, *, before: Mapping[str, Any] | None
+) -> tuple[str, Data]:
+    """The split to score and its rows; `before` is what the run recorded, for its own data.
 
     Raises:
-        InputError: there is no such split, or its rows cannot be used.
+        InputError: there is no such split, its rows cannot be used, or they are no longer those of the run.
     """
-    if not own_data:
+    if before is None:
         return load_split(recipe.data, type(task), task.options, task.labels, split)
     data = load(recipe.data, type(task), task.options, recipe.train.seed)
     name = split or ("test" if "test" in data.splits else "validation")
     if name not in data.splits:
-        raise InputError(f"the run's data has no {name} split; there are {listing(data.splits)}")
+        raise InputError(f"the run's data has no {name} split; choose from {listing(data.splits)}")
+    if data.facts()["splits"][name] != before["splits"].get(name):
+        raise InputError(
+            f"the {name} rows are not those that the run was made with; give data={recipe.data.path} "
+            "to score them as other data, in a folder of their own"
+        )
     return name, data
 
 

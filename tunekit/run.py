@@ -116,6 +116,7 @@ class Run:
         """Record how the run ends, whatever happens, and its wall time."""
         try:
             yield
+            self.record(status="finished")
         except BaseException as error:
             stopped = isinstance(error, Interrupted | KeyboardInterrupt)
             self.record(status="interrupted" if stopped else "failed")
@@ -191,22 +192,22 @@ def read_facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-def choose(default: str, output: str | Path | None, resume: str) -> tuple[Run, Path | None]:
-    """The run directory that the options ask for, and the checkpoint to continue from where one is named.
+def choose(default: str, output: str | Path | None, resume: str, *, overwrite: bool) -> Run:
+    """The run directory that the options ask for.
 
     Raises:
-        InputError: what should be continued does not exist, or something that should not be is there.
+        InputError: what should be continued does not exist, or the options contradict each other.
     """
     writes = process_index() == 0
-    if resume not in ("auto", "never"):
-        path = Path(resume)
-        if not path.exists():
-            raise InputError(
-                f"--resume {resume} does not exist; give auto, never, a run or one of its checkpoints"
-            )
-        inside = path.absolute().parent.name == "checkpoints"
-        return Run(path.absolute().parent.parent if inside else path, writes=writes), path if inside else None
-    return Run(Path(output or Path("runs") / default), writes=writes), None
+    if resume in ("auto", "never"):
+        return Run(Path(output or Path("runs") / default), writes=writes)
+    path = Path(resume).absolute()
+    folder = path.parent.parent if path.parent.name == "checkpoints" else path
+    if not path.exists() or not (folder / "run.json").is_file():
+        raise InputError(f"--resume {resume} is no run or checkpoint; give auto, never, or the path of one")
+    if overwrite or output:
+        raise InputError(f"--resume {resume} says where the run is; leave out --output and --overwrite")
+    return Run(folder, writes=writes)
 
 
 def command_line() -> str:
@@ -238,7 +239,10 @@ def write(path: Path, text: str) -> None:
     """
     beside = path.with_name(f".{path.name}.tmp")
     try:
-        beside.write_text(text)
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         raise EnvironmentFailure(

@@ -9,12 +9,12 @@ from tunekit import recipe as recipes
 from tunekit.card import card
 from tunekit.console import out
 from tunekit.data.streams import stream
-from tunekit.engine import fit
+from tunekit.engine import StopSignals, fit
 from tunekit.environment import configure, hush
 from tunekit.finish import finish
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
-from tunekit.prepare import already_finished, assemble, check
+from tunekit.prepare import already_finished, assemble, check, named_checkpoint
 from tunekit.recipe import Recipe
 from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, choose
@@ -42,16 +42,17 @@ def finetune(
     configure()
     settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
-    run, begin_from = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume)
+    run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
+    begin_from = named_checkpoint(resume)
     if already_finished(run, settings, resume=resume, overwrite=overwrite):
         return run
     prepared = check(settings, run, overwrite=overwrite)
     if dry_run:
         return run
-    with run.lock():
+    with run.lock(), StopSignals() as signals:
         run.begin(settings, overwrite=overwrite)
         with run.kept():
-            fitting = assemble(prepared, run, begin_from)
+            fitting = assemble(prepared, run, signals, begin_from)
             fit(fitting)
             finish(fitting, settings.task.name, prepared.data.splits)
             run.write_card(card(run, settings))
@@ -73,8 +74,8 @@ def evaluate(
     folder = find_folder(path)
     recipe = recipe_for(path, folder, overrides)
     _, task = load_task(folder)
-    own_data = folder != path and not names_data(overrides)
-    name, data = rows_to_score(recipe, task, split, own_data=own_data)
+    before = None if folder == path or names_data(overrides) else Run(path).facts["data"]
+    name, data = rows_to_score(recipe, task, split, before=before)
     scores = evaluation.evaluate(task, load_weights(folder, task), data.splits[name], further=recipe.metrics)
     target = Path(output) if output else score_folder(path, folder, overrides)
     scored = Run(target)

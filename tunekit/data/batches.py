@@ -104,7 +104,6 @@ class Step:
     rows: Index  # of all processes
     micros: list[Micro]
     total: int  # targets over all processes
-    tokens: int  # real tokens over all processes
 
 
 class Steps:
@@ -126,6 +125,7 @@ class Steps:
         self.per_epoch = -(-self.rows // batch_size)
         self.most: int | None = None  # windows per forward; by default as `budget` allows
         self.budget, self.overhead = 8192, 384  # tokens
+        self.shrunk = False  # whether memory has run out
         self.planned: tuple[int, list[Index]] = (-1, [])
 
     def __getitem__(self, number: int) -> Step:
@@ -135,8 +135,7 @@ class Steps:
         rows = self.planned[1][position]
         windows = self.encoded.of_rows(rows)
         mine = windows[share(self.encoded.lengths[windows], self.processes, self.process)]
-        total = int(self.encoded.counts[windows].sum())
-        return Step(number, rows, self.divide(mine), total, int(self.encoded.lengths[windows].sum()))
+        return Step(number, rows, self.divide(mine), int(self.encoded.counts[windows].sum()))
 
     def divide(self, windows: Index) -> list[Micro]:
         """Cut windows into forwards."""
@@ -162,7 +161,7 @@ class Steps:
 
     def shrink(self, micros: Sequence[Micro]) -> bool:
         """Halve what a forward may hold, given those that did not fit; False when each holds one window."""
-        widest = max(len(micro.windows) for micro in micros)
+        widest, self.shrunk = max(len(micro.windows) for micro in micros), True
         if self.most:
             self.most = max(1, min(self.most, widest) // 2)
         longest = [int(self.encoded.lengths[micro.windows].max()) * len(micro.windows) for micro in micros]

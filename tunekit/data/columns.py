@@ -28,7 +28,12 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
     given = given or {}
     found, problems = dict[str, str](), list[str]()
     for role, column in given.items():
-        if column in table.columns:
+        if role == "id" and column in table.columns and not holds_ids(table, column):
+            problems.append(
+                f"data.columns.id {column!r} does not tell every row of {table.source} from the others "
+                "by a text or a whole number; name another column, or leave it out to number the rows"
+            )
+        elif column in table.columns:
             found[role] = column
         elif role in roles or role == "id":
             problems.append(

@@ -20,6 +20,7 @@ class Encoded:
     first: NDArray[np.int64]  # (rows + 1,)
     lengths: NDArray[np.int64]  # (windows,) tokens
     counts: NDArray[np.int64]  # (windows,) targets; 0 where the rows have none
+    places: Sequence[str]  # where each row came from, for messages
     cut: int  # rows of which a part is in no window
 
     def of_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -53,7 +54,9 @@ def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
     if targets and not any(counts):
         raise InputError("no training row has anything left to learn after truncation; raise task.max_length")
     lengths = [max((v.shape[0] for v in w.inputs.values() if v.ndim), default=1) for w in windows]
-    return Encoded(windows, np.array(row_of), np.array(first), np.array(lengths), np.array(counts), cut)
+    places = [str(row.get("place", row.get("id"))) for row in rows]
+    numbers = [np.array(each, np.int64) for each in (row_of, first, lengths, counts)]
+    return Encoded(windows, numbers[0], numbers[1], numbers[2], numbers[3], places, cut)
 
 
 def compact(value: object) -> NDArray[np.generic]:

@@ -11,8 +11,8 @@ from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
-from tunekit.engine.steps import Optimization, Progress, run_steps
-from tunekit.errors import InputError, Interrupted, listing
+from tunekit.engine.steps import Optimization, Progress, any_process, run_steps
+from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import Scores, evaluate
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
@@ -36,7 +36,7 @@ class Fitting:
     signals: StopSignals = field(default_factory=StopSignals)
     line: Live | Silent = field(default_factory=Silent)
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
-    score: str = ""  # the last one, for the live line
+    last_score: str = ""  # for the live line
     began: float = 0.0
     rows_done: int = 0
 
@@ -46,21 +46,41 @@ class Fitting:
         return round(self.state.step / self.steps.per_epoch, 4)
 
     def resume(self) -> None:
-        """Continue from the checkpoint asked for, or from the newest good one, if there is one."""
+        """Continue from the checkpoint asked for, or from the newest good one, if there is one.
+
+        The first process chooses; what comes after is dropped when all have read theirs.
+        """
+        from accelerate.utils import broadcast_object_list
+
+        accelerator = self.optimization.accelerator
+        chosen: list[int | None] = [None]
         if self.run.writes:
-            checkpoint.recover(self.run.checkpoints)
-        self.optimization.accelerator.wait_for_everyone()
-        saved = self.begin_from
-        if saved is None:
-            saved, complaints = checkpoint.newest_good(self.run.checkpoints)
-            for complaint in complaints:
-                out.warn(complaint)
-        if saved is not None:
+            chosen = [self.choose()]
+        if accelerator.num_processes > 1:
+            broadcast_object_list(chosen)
+        if chosen[0] is not None:
+            saved = checkpoint.at_step(self.run.checkpoints, chosen[0])
             self.state = restore(saved, self.optimization)
-            if self.run.writes:
-                checkpoint.drop_after(self.run.checkpoints, saved.step)
+            self.steps.most, self.steps.budget, self.steps.shrunk = self.state.pieces or (
+                self.steps.most,
+                self.steps.budget,
+                False,
+            )
             out.say(f"continuing after step {self.state.step} of {self.total}")
+        accelerator.wait_for_everyone()
+        if self.run.writes:
+            checkpoint.drop_after(self.run.checkpoints, self.state.step)
         self.run.cut_log(self.state.log_rows)
+
+    def choose(self) -> int | None:
+        """The step to continue from: the one asked for, or the newest good one."""
+        checkpoint.recover(self.run.checkpoints)
+        if self.begin_from is not None:
+            return self.begin_from.step
+        saved, complaints = checkpoint.newest_good(self.run.checkpoints)
+        for complaint in complaints:
+            out.warn(complaint)
+        return None if saved is None else saved.step
 
     def catch_up(self) -> None:
         """Make the evaluation that the step a run continues from was stopped before or in."""
@@ -123,14 +143,15 @@ class Fitting:
         self.collect_losses()
         losses, self.state.losses = self.state.losses, []
         row = {"step": progress.step, "epoch": self.epoch, "loss": round(math.fsum(losses) / len(losses), 6)}
-        self.log({**row, "learning_rate": progress.learning_rate, "grad_norm": round(progress.grad_norm, 6)})
+        norm = round(progress.grad_norm, 6) if math.isfinite(progress.grad_norm) else None
+        self.log({**row, "learning_rate": progress.learning_rate, "grad_norm": norm})
 
     def collect_losses(self) -> None:
-        """Move losses from the device to the state, as means over processes."""
+        """Move losses from the device to the state, as sums over processes."""
         import torch
 
         if self.pending:
-            losses = self.optimization.accelerator.reduce(torch.stack(self.pending), "mean")
+            losses = self.optimization.accelerator.reduce(torch.stack(self.pending), "sum")
             self.state.losses += losses.tolist()
             self.pending = []
 
@@ -145,19 +166,23 @@ class Fitting:
             self.state.evaluated = self.state.step
             return False
         start = now()
-        scores = evaluate(
-            self.optimization.task,
-            self.optimization.plain,
-            self.validation,
-            further=self.further,
-            accelerator=self.optimization.accelerator,
-            tick=self.tick,
-        )
+        scores = self.score(self.validation)
         self.run.add_seconds(evaluation=now() - start)
         self.began += now() - start  # the rate shown is that of training
         values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
         self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
         return self.judge(scores)
+
+    def score(self, rows: Rows) -> Scores:
+        """Answer and judge rows with the model as it is."""
+        return evaluate(
+            self.optimization.task,
+            self.optimization.model,
+            rows,
+            further=self.further,
+            accelerator=self.optimization.accelerator,
+            tick=self.tick,
+        )
 
     def judge(self, scores: Scores) -> bool:
         """Compare an evaluation with the best; a tie keeps the earlier, and NaN is never best."""
@@ -180,9 +205,9 @@ class Fitting:
         self.state.over = (
             patience is not None and self.state.stale >= patience and self.state.step < self.total
         )
-        self.score = f"{self.metric} {estimate.value:.4f}"
+        self.last_score = f"{self.metric} {estimate.value:.4f}"
         mark = " (best so far)" if improved else " (stopping early)" if self.state.over else ""
-        out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.score}{mark}")
+        out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.last_score}{mark}")
         return improved
 
     def tick(self) -> None:
@@ -193,14 +218,7 @@ class Fitting:
 
     def asked_to_stop(self) -> bool:
         """Whether a signal came to this process or another."""
-        import torch
-
-        accelerator = self.optimization.accelerator
-        mine = self.signals.received is not None
-        if accelerator.num_processes == 1:
-            return mine
-        flag = torch.tensor(float(mine), device=accelerator.device)
-        return bool(accelerator.reduce(flag, "sum") > 0)
+        return any_process(self.optimization, self.signals.received is not None)
 
     def farewell(self) -> str:
         """What an interrupted run says."""
@@ -213,11 +231,13 @@ class Fitting:
     def save(self) -> None:
         """Write a checkpoint, then drop those no longer wanted."""
         self.collect_losses()
+        if self.steps.shrunk:
+            self.state.pieces = (self.steps.most, self.steps.budget, True)
         tensors, document = snapshot(self.state, self.optimization)
         if self.run.writes:
             start = now()
-            checkpoint.save(self.run.checkpoints, self.state.step, tensors, document)
             best = self.state.best.step if self.state.best else None
+            checkpoint.save(self.run.checkpoints, self.state.step, tensors, document, best)
             checkpoint.prune(self.run.checkpoints, self.section.keep, best)
             self.run.add_seconds(saving=now() - start)
         self.optimization.accelerator.wait_for_everyone()
@@ -229,7 +249,7 @@ class Fitting:
         text = f"step {progress.step}/{self.total}  lr {progress.learning_rate:.2e}  {rate:.0f} examples/s"
         if self.line_is_live:
             text += f"  loss {float(progress.loss):.4f}"
-        self.line.update(f"{text}  {duration(left)} left  {self.score}", progress.step / self.total)
+        self.line.update(f"{text}  {duration(left)} left  {self.last_score}", progress.step / self.total)
 
     @property
     def line_is_live(self) -> bool:
@@ -237,11 +257,22 @@ class Fitting:
         return isinstance(self.line, Live)
 
     def load_best(self) -> None:
-        """Put the best checkpoint's weights into the model; without evaluations the last ones stay."""
+        """Put the best checkpoint's weights into the model; without evaluations the last ones stay.
+
+        Raises:
+            EnvironmentFailure: that checkpoint has been damaged since it was written.
+        """
         best = self.state.best
-        if best is not None and best.step != self.state.step:
-            path = self.run.checkpoints / f"step-{best.step:08d}"
-            set_weights(self.optimization.plain, checkpoint.Saved(path, best.step).tensors("model"))
+        if best is None or best.step == self.state.step:
+            return
+        saved = checkpoint.at_step(self.run.checkpoints, best.step)
+        wrong = checkpoint.damage(saved)
+        if wrong:
+            raise EnvironmentFailure(
+                f"{saved.path}, the best checkpoint, has been damaged since it was written ({wrong}); "
+                "the same command continues from the newest one that is whole"
+            )
+        set_weights(self.optimization.model, saved.tensors("model"))
 
 
 def fit(fitting: Fitting) -> None:
@@ -254,7 +285,7 @@ def fit(fitting: Fitting) -> None:
     fitting.resume()
     start = now()
     try:
-        with fitting.signals, out.live() as fitting.line:
+        with out.live() as fitting.line:
             fitting.began = now()
             fitting.catch_up()
             for progress in fitting.remaining_steps():

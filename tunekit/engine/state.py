@@ -29,6 +29,7 @@ class State:
     best: Best | None = None
     stale: int = 0  # evaluations since the best
     over: bool = False  # early stopping has ended training
+    pieces: Any = None  # how steps are divided since memory ran out: most, budget, True
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for a manifest."""
@@ -92,7 +93,7 @@ def snapshot(state: State, optimization: Optimization) -> tuple[dict[str, dict[s
         "scaler": optimization.scaler.state_dict(),
         "random": gather_object([random_state()]),  # of every process
     }
-    return {"model": weights(optimization.plain), "optimizer": tensors}, document
+    return {"model": weights(optimization.model), "optimizer": tensors}, document
 
 
 def restore(saved: Saved, optimization: Optimization) -> State:
@@ -101,7 +102,7 @@ def restore(saved: Saved, optimization: Optimization) -> State:
     On another number of processes the random states are not those of an uninterrupted run.
     """
     document = saved.manifest()["state"]
-    set_weights(optimization.plain, saved.tensors("model"))
+    set_weights(optimization.model, saved.tensors("model"))
     set_moments(optimization.optimizer, saved.tensors("optimizer"), document["optimizer"])
     schedule = optimization.schedule
     schedule.load_state_dict({**schedule.state_dict(), **document["schedule"]})

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tunekit import tasks
-from tunekit.errors import InputError
+from tunekit.errors import InputError, first_line
+from tunekit.models.checkpoint import check_weights
 from tunekit.tasks.base import Task
 
 
@@ -26,18 +27,38 @@ def find_folder(path: Path) -> Path:
 
 
 def load_task(folder: Path) -> tuple[str, Task]:
-    """The task of a model folder, with its processor and labels."""
+    """The task of a model folder, with its processor and labels.
+
+    Raises:
+        InputError: its tunekit.json is damaged.
+    """
     import transformers
 
-    facts = json.loads((folder / "tunekit.json").read_text())
-    kind = tasks.find(facts["task"])
+    try:
+        facts = json.loads((folder / "tunekit.json").read_text(encoding="utf-8"))
+        kind = tasks.find(facts["task"])
+        options, labels = (
+            kind.Options.model_validate(facts["options"]),
+            [str(each) for each in facts["labels"]],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder}/tunekit.json is damaged ({first_line(error)}); take the folder from its run"
+        ) from None
     processor = getattr(transformers, kind.auto_processor).from_pretrained(folder, trust_remote_code=False)
-    return facts["task"], kind(kind.Options.model_validate(facts["options"]), processor, facts["labels"])
+    return facts["task"], kind(options, processor, labels)
 
 
 def load_weights(folder: Path, task: Task) -> Any:
-    """The model of a folder, in fp32, ready to answer."""
+    """The model of a folder in fp32, on the fastest device there is, ready to answer.
+
+    Raises:
+        InputError: its weights are damaged.
+    """
+    import torch
     import transformers
 
+    check_weights(folder, None)
     auto = getattr(transformers, task.auto_model)
-    return auto.from_pretrained(folder, dtype="float32", trust_remote_code=False).eval()
+    model = auto.from_pretrained(folder, dtype="float32", trust_remote_code=False).eval()
+    return model.to(torch.accelerator.current_accelerator() or "cpu")

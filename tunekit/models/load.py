@@ -20,8 +20,9 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
     import transformers
 
     auto = getattr(transformers, kind.auto_processor)
+    words = {"split_special_tokens": True} if kind.auto_processor == "AutoTokenizer" else {}
     try:
-        processor = auto.from_pretrained(**checkpoint.origin(), **kind.processor_options)
+        processor = auto.from_pretrained(**checkpoint.origin(), **words, **kind.processor_options)
     except (OSError, ValueError) as error:
         raise InputError(
             f"model {checkpoint.name!r} has no tokenizer that can be read ({first_line(error)}); "
@@ -74,9 +75,10 @@ def load_model(
     import transformers
 
     config, auto = checkpoint.config, getattr(transformers, task.auto_model)
-    kept = trained_labels(checkpoint, type(task))
-    old = None
-    if set(kept) & set(task.labels) and kept != task.labels:
+    kept, old = trained_labels(checkpoint, type(task)), None
+    if not set(kept) & set(task.labels):
+        kept = []  # a head for other labels knows nothing of these
+    elif kept != task.labels:
         old = auto.from_pretrained(**checkpoint.origin(), dtype="float32")
     prepare_config(config, task, dropout)
     notice_bin(checkpoint.name, say)

@@ -1,6 +1,6 @@
 """Before the first step: all that can be wrong is checked, then the parts of a run are put together."""
 
 from tunekit.prepare.assemble import assemble
-from tunekit.prepare.check import Prepared, already_finished, check
+from tunekit.prepare.check import Prepared, already_finished, check, named_checkpoint
 
-__all__ = ["Prepared", "already_finished", "assemble", "check"]
+__all__ = ["Prepared", "already_finished", "assemble", "check", "named_checkpoint"]

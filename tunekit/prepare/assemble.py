@@ -8,8 +8,7 @@ from tunekit import checkpoint as checkpoints
 from tunekit.console import out
 from tunekit.data.batches import Steps
 from tunekit.data.windows import Encoded, encode
-from tunekit.engine import Fitting, Optimization
-from tunekit.errors import InputError
+from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.models.load import load_model
 from tunekit.models.precision import choose, use_fastest_exact_fp32
 from tunekit.optim import make_optimizer, make_schedule
@@ -19,7 +18,9 @@ from tunekit.run import Run, hardware, versions
 GPU_BUDGET, GPU_OVERHEAD = 65536, 16384  # tokens per forward; tokens that a forward's start is worth
 
 
-def assemble(prepared: Prepared, run: Run, begin_from: Path | None) -> Fitting:
+def assemble(
+    prepared: Prepared, run: Run, signals: StopSignals, begin_from: checkpoints.Saved | None
+) -> Fitting:
     """Load the model, encode the rows, and put together what trains."""
     import torch
     from accelerate import Accelerator
@@ -27,7 +28,7 @@ def assemble(prepared: Prepared, run: Run, begin_from: Path | None) -> Fitting:
 
     recipe, section = prepared.recipe, prepared.recipe.train
     use_fastest_exact_fp32()
-    accelerator = Accelerator(cpu=not torch.accelerator.is_available())  # else CPU processes stay alone
+    accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
     set_seed(section.seed)
     model = load_model(
         prepared.checkpoint,
@@ -54,9 +55,8 @@ def assemble(prepared: Prepared, run: Run, begin_from: Path | None) -> Fitting:
     record(prepared, run, encoded, accelerator, precision.name)
     validation = prepared.data.splits.get("validation", [])
     metric = section.best or prepared.task.measure.reported[0]
-    begin = chosen_checkpoint(begin_from) if begin_from else None
     fitting = Fitting(optimization, steps, validation, section, metric, reported(prepared), run, total)
-    fitting.workers, fitting.begin_from = recipe.data.workers, begin
+    fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
     return fitting
 
 
@@ -83,20 +83,6 @@ def reported(prepared: Prepared) -> list[str]:
     names = list(prepared.recipe.metrics)
     best = prepared.recipe.train.best
     return [*names, best] if best in prepared.task.measure.names and best not in names else names
-
-
-def chosen_checkpoint(path: Path) -> checkpoints.Saved:
-    """A checkpoint that the user names; a damaged one is refused, not replaced by another.
-
-    Raises:
-        InputError: it is no checkpoint, or damaged.
-    """
-    match = checkpoints.NAME.fullmatch(path.name)
-    saved = checkpoints.Saved(path, int(match[1])) if match else None
-    wrong = checkpoints.damage(saved) if saved else "its name is not step-NUMBER"
-    if saved is None or wrong:
-        raise InputError(f"--resume {path}: {wrong}; name another checkpoint, or use --resume auto")
-    return saved
 
 
 def record(prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str) -> None:

@@ -1,15 +1,20 @@
 """The cheap checks: what can be known in seconds, all of it before anything is downloaded or written."""
 
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tunekit import checkpoint as checkpoints
 from tunekit import tasks
 from tunekit.console import out
 from tunekit.data.load import Data, load
 from tunekit.data.sources import on_hub
 from tunekit.environment import hush
-from tunekit.errors import InputError, Problems
-from tunekit.models.checkpoint import Checkpoint, inspect
+from tunekit.errors import EnvironmentFailure, InputError, Problems, cut, first_line
+from tunekit.evaluation import load_module
+from tunekit.models.checkpoint import WEIGHTS, Checkpoint, inspect
 from tunekit.models.load import load_processor, token_limit
 from tunekit.recipe import Recipe
 from tunekit.run import Run, differences, versions
@@ -46,7 +51,8 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     kind, problems = tasks.find(recipe.task.name), Problems()
     data, checkpoint = None, None
     with problems.collect():
-        run.check(overwrite=overwrite)
+        if run.writes:
+            run.check(overwrite=overwrite)
     with problems.collect():
         checkpoint = inspect(recipe.model, kind)
         processor = load_processor(checkpoint, kind, out.say)
@@ -55,6 +61,10 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
         problems.raise_if_any()  # before a data set is downloaded
     with problems.collect():
         data = load(recipe.data, kind, recipe.task.options, recipe.train.seed)
+    with problems.collect():
+        check_modules(recipe.metrics, kind(recipe.task.options, None), data)
+    with problems.collect():
+        check_space(run, checkpoint, recipe.train.keep)
     problems.raise_if_any()
     assert data is not None and checkpoint is not None
     prepared = Prepared(recipe, data, checkpoint, kind(options, processor, data.labels))
@@ -62,6 +72,46 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
         refuse_changes(run, prepared)
     tell(data)
     return prepared
+
+
+def check_modules(metrics: Sequence[str], task: Task, data: Data | None) -> None:
+    """Try the user's own metrics on two right answers, so that they do not fail after an hour.
+
+    Raises:
+        InputError: a module cannot be loaded, or does not take this task's answers.
+    """
+    for path in (Path(name) for name in metrics if name.endswith(".py")):
+        module = load_module(path)
+        if data is None:
+            continue
+        answers = [task.reference(row) for row in data.splits["train"][:2]]
+        try:
+            module.compute(predictions=answers, references=answers)
+        except Exception as error:
+            raise InputError(
+                f"metric {str(path)!r} fails on the right answers {cut(repr(answers))} "
+                f"({type(error).__name__}: {first_line(error)}); correct it"
+            ) from error
+
+
+def check_space(run: Run, checkpoint: Checkpoint | None, keep: int) -> None:
+    """Refuse to start where checkpoints of a local model would not fit: weights and two moments for each.
+
+    Raises:
+        EnvironmentFailure: too little space is free.
+    """
+    folder = Path(checkpoint.name) if checkpoint else Path()
+    size = (
+        sum(path.stat().st_size for pattern in WEIGHTS for path in folder.glob(pattern)) if checkpoint else 0
+    )
+    need = size * (3 * (keep + 2) + 1)  # the best, the one being written, and the model itself
+    place = next(p for p in (run.path, *run.path.absolute().parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    if need > free:
+        raise EnvironmentFailure(
+            f"checkpoints need about {need:,} bytes in {place}, where {free:,} are free; "
+            "make room, lower train.keep, or choose another --output"
+        )
 
 
 def already_finished(run: Run, recipe: Recipe, *, resume: str, overwrite: bool) -> bool:
@@ -72,7 +122,7 @@ def already_finished(run: Run, recipe: Recipe, *, resume: str, overwrite: bool) 
     """
     if overwrite or run.status == "new":
         return False
-    if resume == "never":
+    if resume == "never" and run.writes:
         raise InputError(
             f"{run.path} already holds a run; choose another --output, or --overwrite to begin anew"
         )
@@ -84,6 +134,22 @@ def already_finished(run: Run, recipe: Recipe, *, resume: str, overwrite: bool) 
         raise InputError(changes(run, changed))
     out.say(f"{run.path} is already finished; --overwrite begins anew")
     return True
+
+
+def named_checkpoint(resume: str) -> checkpoints.Saved | None:
+    """The checkpoint that `--resume` names, if it does; a damaged one is refused, not replaced by another.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    match = checkpoints.NAME.fullmatch(Path(resume).name)
+    if match is None:
+        return None
+    saved = checkpoints.Saved(Path(resume), int(match[1]))
+    wrong = checkpoints.damage(saved)
+    if wrong:
+        raise InputError(f"--resume {resume}: {wrong}; name another checkpoint, or use --resume auto")
+    return saved
 
 
 def changes(run: Run, changed: list[str]) -> list[str]:

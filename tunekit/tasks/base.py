@@ -145,9 +145,19 @@ class Task(ABC):
         return {"id2label": dict(enumerate(self.labels)), "label2id": dict(self.index)} if self.labels else {}
 
 
-def encodings(encoded: Any) -> list[tuple[dict[str, Any], Any]]:
-    """Pair each window of a fast tokenizer's result with its alignment: `[(inputs, encoding), ...]`."""
+def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
+    """Pair each window of a fast tokenizer's result with its alignment: `[(inputs, encoding), ...]`.
+
+    Words of the text that are spelled like a special token (`</s>`) become unknown ones: models trust that
+    those tokens mean what they mean.
+    """
     keys = [key for key in encoded if key != "overflow_to_sample_mapping"]
-    return [
-        ({key: encoded[key][i] for key in keys}, encoding) for i, encoding in enumerate(encoded.encodings)
-    ]
+    special = set(processor.all_special_ids) - {processor.unk_token_id}
+    pairs = []
+    for number, encoding in enumerate(encoded.encodings):
+        inputs = {key: list(encoded[key][number]) for key in keys}
+        for place, added in enumerate(encoding.special_tokens_mask):
+            if not added and encoding.ids[place] in special:
+                inputs["input_ids"][place] = processor.unk_token_id
+        pairs.append((inputs, encoding))
+    return pairs

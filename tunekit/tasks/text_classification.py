@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from tunekit import metrics
-from tunekit.tasks.base import Answer, Example, Inputs, Model, Outputs, Role, Task, Window
+from tunekit.tasks.base import Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
 
 
 class TextClassification(Task):
@@ -44,8 +44,8 @@ class TextClassification(Task):
 
     def encode(self, example: Example) -> Iterator[Window]:
         encoded = self.processor([example["text"]], truncation=True, max_length=self.options.max_length)
-        inputs = {key: values[0] for key, values in encoded.items()}
-        yield Window(inputs, cut=bool(encoded.encodings[0].overflowing))
+        for inputs, encoding in encodings(self.processor, encoded):
+            yield Window(inputs, cut=bool(encoding.overflowing))
 
     def target(self, example: Example, window: Window) -> dict[str, Any]:
         return {"labels": self.index[example["label"]]}

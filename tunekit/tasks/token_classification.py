@@ -1,6 +1,6 @@
 """Token classification: one label for every word, such as named entities or parts of speech."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -70,8 +70,10 @@ class TokenClassification(Task):
             stride=min(self.options.stride, self.options.max_length // 2),
             return_overflowing_tokens=True,
         )
-        for inputs, encoding in encodings(encoded):
-            yield Window(inputs, notes={"word": first_subwords(encoding)})
+        pairs = encodings(self.processor, encoded)
+        begins = word_begins(encoding for _, encoding in pairs)
+        for inputs, encoding in pairs:
+            yield Window(inputs, notes={"word": first_subwords(encoding, begins)})
 
     def target(self, example: Example, window: Window) -> dict[str, Any]:
         tags = example["tags"]
@@ -125,7 +127,17 @@ class TokenClassification(Task):
         return list(example["tags"])
 
 
-def first_subwords(encoding: Any) -> list[int | None]:
+def word_begins(encodings_of_row: Iterable[Any]) -> dict[int, int]:
+    """The character at which each word's first token begins: not 0 where a tokenizer drops characters."""
+    begins: dict[int, int] = {}
+    for encoding in encodings_of_row:
+        for word, (start, _) in zip(encoding.word_ids, encoding.offsets, strict=True):
+            if word is not None:
+                begins[word] = min(start, begins.get(word, start))
+    return begins
+
+
+def first_subwords(encoding: Any, begins: Mapping[int, int]) -> list[int | None]:
     """For each token, the index of the word it begins; None for later sub-words and special tokens.
 
     A window may open in the middle of a word. Its first token then begins nothing, which only the
@@ -133,7 +145,7 @@ def first_subwords(encoding: Any) -> list[int | None]:
     """
     words = encoding.word_ids
     return [
-        word if word != previous and start == 0 else None
+        word if word is not None and word != previous and start == begins[word] else None
         for previous, word, (start, _) in zip([None, *words], words, encoding.offsets, strict=False)
     ]
 
