@@ -77,6 +77,23 @@ def test_checkpoints_after_the_one_that_is_continued_from_are_dropped(folder: Pa
     assert steps(folder) == [1]
 
 
+def test_the_best_of_every_kept_checkpoint_is_kept(tmp_path: Path) -> None:
+    for step, best in ((1, 1), (2, 1), (3, 3)):
+        checkpoints.save(tmp_path, step, TENSORS, {}, best)
+    checkpoints.prune(tmp_path, keep=2, best=3)
+    assert steps(tmp_path) == [3, 2, 1]
+
+
+def test_a_checkpoint_whose_best_is_damaged_is_not_used(tmp_path: Path) -> None:
+    for step, best in ((1, 1), (2, 2), (3, 2)):
+        checkpoints.save(tmp_path, step, TENSORS, {}, best)
+    (tmp_path / "step-00000002" / "model.safetensors").unlink()
+    saved, complaints = checkpoints.newest_good(tmp_path)
+    assert saved is not None
+    assert saved.step == 1
+    assert "its best, step-00000002, is no better: model.safetensors is missing" in complaints[0]
+
+
 def test_saving_a_step_again_replaces_it(folder: Path) -> None:
     checkpoints.save(folder, 3, TENSORS, {"progress": {"step": 3, "evaluated": 3}})
     assert checkpoints.all_saved(folder)[0].manifest()["state"]["progress"]["evaluated"] == 3

@@ -120,6 +120,54 @@ def test_evaluate_scores_the_test_split_as_the_run_did(run: Path, command: Comma
     assert json.loads((run / "metrics.json").read_text()) == before
 
 
+def test_evaluate_refuses_rows_that_changed_since_the_run(
+    checkpoint: Callable[..., Path], tmp_path: Path, command: Command
+) -> None:
+    data = tiny.dataset(tmp_path / "data", TASK)
+    file = tiny.recipe(tmp_path / "tiny.yaml", TASK, checkpoint("gpt2"), data, steps=1)
+    command("finetune", str(file), "--output", str(tmp_path / "run"))
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    tiny.write_jsonl(data / "test.jsonl", tiny.reviews(5, start=900))
+    code, _, said = command("evaluate", str(tmp_path / "run"))
+    assert code == 2
+    assert "the test rows are not those that the run was made with" in said
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{", "{}", '{"task": "text-classification", "options": {"no": 1}, "labels": []}']
+)
+def test_a_damaged_model_folder_is_named(content: str, run: Path, tmp_path: Path, command: Command) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(run / "model", tmp_path / "model"))
+    (folder / "tunekit.json").write_text(content)
+    code, _, said = command("predict", str(folder))
+    assert code == 2
+    assert "tunekit.json is damaged" in said
+
+
+@pytest.mark.parametrize("extra", ["--overwrite", "--output=elsewhere"])
+def test_a_named_run_is_never_emptied_or_moved(extra: str, run: Path, recipe: Path, command: Command) -> None:
+    named = next((run / "checkpoints").iterdir())
+    code, _, said = command("finetune", str(recipe), f"--resume={named}", extra)
+    assert code == 2
+    assert "says where the run is" in said
+    assert (run / "model" / "model.safetensors").exists()
+
+
+def test_debug_shows_a_traceback_and_keeps_the_exit_code(command: Command) -> None:
+    code, _, said = command("finetune", "no-such-recipe", "--debug")
+    assert code == 2
+    assert "Traceback" in said
+
+
+@pytest.mark.parametrize("name", ["finetune", "evaluate", "predict", "recipes", "tasks", "schema"])
+def test_every_command_takes_json_quiet_and_debug(name: str, command: Command) -> None:
+    _, out, _ = command(name, "--help")
+    assert all(option in out for option in ("--json", "--quiet", "--debug"))
+
+
 def test_evaluate_scores_other_data_in_a_folder_of_its_own(
     run: Path, tmp_path: Path, command: Command
 ) -> None:

@@ -197,6 +197,30 @@ def test_a_window_that_opens_inside_a_word_does_not_take_it_for_a_beginning(
     assert sum(position is not None for window in begun for position in window) == 1
 
 
+@pytest.mark.parametrize("first", ["\u200bParis", "\ufeffParis", "\u00adParis"])
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_word_whose_first_character_is_dropped_has_a_label(
+    first: str, family: str, checkpoint: Callable[..., Path]
+) -> None:
+    task = make_task("token-classification", checkpoint(family), ["B-LOC", "O"])
+    (window,) = task.encode({"words": ["went", first, "in"]})
+    assert [word for word in window.notes["word"] if word is not None] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_words_spelled_like_special_tokens_are_not_special(
+    family: str, checkpoint: Callable[..., Path]
+) -> None:
+    task = make_task("text-classification", checkpoint(family), ["bad", "good"])
+    special = task.processor.all_special_tokens
+    (plain,), (window,) = (
+        list(task.encode({"text": text})) for text in ("good", f"good {' '.join(special)} good")
+    )
+    ids = set(task.processor.all_special_ids) - {task.processor.unk_token_id}
+    counts = [sum(token in ids for token in each.inputs["input_ids"]) for each in (plain, window)]
+    assert counts[0] == counts[1]
+
+
 def test_each_word_is_answered_from_the_window_with_the_most_context(checkpoint: Callable[..., Path]) -> None:
     import numpy as np
 

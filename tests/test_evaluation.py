@@ -8,7 +8,7 @@ import pytest
 
 from tests import tiny
 from tests.building import make_task, rows_of
-from tunekit import workflow
+from tunekit import evaluation, workflow
 from tunekit.errors import InputError
 from tunekit.evaluation import evaluate, load_module, metric
 from tunekit.models.checkpoint import inspect
@@ -63,6 +63,19 @@ def test_predictions_are_in_the_order_of_the_rows_and_every_row_is_there_once(
     assert all(estimate.n == 300 for estimate in scores.metrics.values())
 
 
+def test_rows_in_many_batches_are_answered_as_in_one(
+    task: Task, model: Any, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = evaluate(task, model, rows[:40])
+    monkeypatch.setattr(evaluation, "CPU_TOKENS", 32)
+    parts = evaluate(task, model, rows[:40])
+    assert rows_of(parts) == rows_of(whole)
+    for before, after in zip(whole.predictions, parts.predictions, strict=True):
+        assert before["prediction"]["probabilities"] == pytest.approx(
+            after["prediction"]["probabilities"], abs=1e-5
+        )
+
+
 def test_the_model_is_left_in_the_mode_it_was_in(task: Task, model: Any, rows: list[dict[str, Any]]) -> None:
     for training in (True, False):
         model.train(training)
@@ -105,7 +118,7 @@ def test_a_best_metric_that_nothing_computes_is_an_error_that_lists_those_there_
     own = tmp_path / "share.py"
     own.write_text(OWN_METRIC)
     file = tiny.recipe(tmp_path / "tiny.yaml", TEXT, checkpoint("gpt2"), data(TEXT))
-    with pytest.raises(InputError, match="'shares' is no metric of this run; there are accuracy"):
+    with pytest.raises(InputError, match="'shares' is no metric"):
         workflow.finetune(file, f"metrics=[{own}]", "train.best=shares", output=tmp_path / "run")
 
 

@@ -103,7 +103,13 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(recipe: Path, tmp_path: Path)
     assert results(whole.path) == results(tmp_path / "parts")
 
 
-STOPS = [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGUSR1, "1"), (signal.SIGTERM, "2")]
+STOPS = [
+    (signal.SIGTERM, "1"),
+    (signal.SIGINT, "1"),
+    (signal.SIGUSR1, "1"),
+    (signal.SIGTERM, "2"),
+    (signal.SIGUSR1, "2"),
+]
 
 
 @pytest.mark.slow
@@ -168,7 +174,7 @@ def test_overwrite_begins_anew(recipe: Path, tmp_path: Path) -> None:
     before = results(first.path)
     again = workflow.finetune(recipe, output=tmp_path / "run", overwrite=True)
     assert results(again.path) == before
-    assert again.facts["timings"]["total"] < 2 * first.facts["timings"]["total"] + 60
+    assert json.loads((first.path / "run.json").read_text())["status"] == "finished"
 
 
 def test_a_named_checkpoint_is_continued_from(

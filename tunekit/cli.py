@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from contextlib import nullcontext
 from itertools import chain, islice
 from pathlib import Path
@@ -105,6 +106,7 @@ def predict(
         list[str] | None, typer.Option(help="ROLE=COLUMN, where it cannot be inferred.")
     ] = None,
     offline: Offline = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -123,10 +125,11 @@ def predict(
 def recipes(
     name: Annotated[str | None, typer.Argument(help="The recipe to print.")] = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """List the shipped recipes, or print one."""
-    begin(as_json=as_json)
+    begin(as_json=as_json, quiet=quiet)
     from tunekit import recipe
 
     if name is None:
@@ -141,9 +144,9 @@ def recipes(
 
 
 @app.command()
-def tasks(as_json: AsJson = False, debug: Debug = False) -> None:
+def tasks(as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """List the tasks."""
-    begin(as_json=as_json)
+    begin(as_json=as_json, quiet=quiet)
     from tunekit import tasks as kinds
 
     found = {name: (kinds.find(name).__doc__ or "").splitlines()[0] for name in kinds.names()}
@@ -151,9 +154,9 @@ def tasks(as_json: AsJson = False, debug: Debug = False) -> None:
 
 
 @app.command()
-def schema(debug: Debug = False) -> None:
+def schema(as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """Print the JSON Schema of a recipe, for editors."""
-    begin(as_json=False)
+    begin(as_json=as_json, quiet=quiet)
     from tunekit.recipe.schema import schema as make_schema
 
     print(json.dumps(make_schema(), indent=2))
@@ -207,7 +210,7 @@ def main() -> None:
         raise
     except BaseException as error:
         if "--debug" in sys.argv:
-            raise
+            traceback.print_exc()
         usage = getattr(error, "format_message", None)  # an error of the command line itself
         message, code = (usage(), 2) if usage else explain(error)
         if out.speaks or not isinstance(

@@ -6,6 +6,11 @@ import sys
 
 from tunekit.errors import InputError, Interrupted
 
+OPTIONS = {  # of the launcher, where its version has them
+    "--signals-to-handle": "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",  # passed on to the processes
+    "--shutdown-timeout": "600",  # seconds that a process may take to save before it is killed
+}
+
 
 def relaunched(processes: str) -> bool:
     """Run the present command on several processes of this machine; False when one process is enough.
@@ -17,14 +22,16 @@ def relaunched(processes: str) -> bool:
         return False
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import main
+    from torch.distributed.run import get_args_parser, main
 
     logging.getLogger("torch.distributed.elastic").setLevel(
         logging.CRITICAL
     )  # the processes speak for themselves
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    known = get_args_parser().format_help()
+    options = [f"{name}={value}" for name, value in OPTIONS.items() if name in known]
     try:
-        main(["--standalone", f"--nproc-per-node={count}", "-m", "tunekit", *sys.argv[1:]])
+        main(["--standalone", f"--nproc-per-node={count}", *options, "-m", "tunekit", *sys.argv[1:]])
     except ChildFailedError as error:
         sys.exit(error.get_first_failure()[1].exitcode)
     except SignalException:

@@ -77,6 +77,7 @@ def evaluate(
     before = None if folder == path or names_data(overrides) else Run(path).facts["data"]
     name, data = rows_to_score(recipe, task, split, before=before)
     scores = evaluation.evaluate(task, load_weights(folder, task), data.splits[name], further=recipe.metrics)
+    out.say(f"{scores.truncated:,} of {len(data.splits[name]):,} rows lose their end to truncation")
     target = Path(output) if output else score_folder(path, folder, overrides)
     scored = Run(target)
     scored.write_scores(name, scores)
