@@ -14,6 +14,7 @@ from tests import tiny
 from tests.building import difference, gradients, make_fitting
 
 CELLS = [(task, family) for task in tiny.DATA for family in tiny.FAMILIES]
+FULL = ("token-classification", "bert")  # the cell in which memory runs out on the second process
 ROWS = 32
 LIMIT = 1e-5
 
@@ -24,9 +25,17 @@ from safetensors.torch import save_file
 from tests.building import gradients, make_fitting
 for folder, task, checkpoint, data in json.loads(Path(sys.argv[1]).read_text()):
     fitting = make_fitting(Path(folder), task, Path(checkpoint), Path(data), batch_size=32)
-    found = gradients(fitting.optimization, fitting.steps)
     accelerator = fitting.optimization.accelerator
     assert accelerator.num_processes == 2
+    tried = []
+    def fail_on_the_second(model, _, inputs):
+        tried.append(len(inputs["input_ids"]))
+        if accelerator.process_index == 1 and tried[-1] > 3:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+    if folder.endswith("-full"):
+        fitting.optimization.model.register_forward_pre_hook(fail_on_the_second, with_kwargs=True)
+    found = gradients(fitting.optimization, fitting.steps)
+    assert not folder.endswith("-full") or len(tried) > 2 * accelerator.process_index  # it ran out, and again
     if accelerator.is_main_process:
         save_file(found, Path(folder) / "gradients.safetensors")
     accelerator.wait_for_everyone()
@@ -96,6 +105,9 @@ def shared(
         folder = root / f"{task}-{family}"
         folder.mkdir()
         jobs.append([str(folder), task, str(checkpoint(family, dropout=False)), str(rows(task))])
+    full = root / f"{FULL[0]}-{FULL[1]}-full"
+    full.mkdir()
+    jobs.append([str(full), FULL[0], str(checkpoint(FULL[1], dropout=False)), str(rows(FULL[0]))])
     (root / "jobs.json").write_text(json.dumps(jobs))
     run_on_two(root / "worker.py", str(root / "jobs.json"))
     return root
@@ -115,6 +127,18 @@ def test_gradients_do_not_depend_on_the_number_of_processes(
 
     alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
     together = load_file(shared / f"{task}-{family}" / "gradients.safetensors")
+    assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_on_one_process_changes_nothing(
+    shared: Path, checkpoint: Callable[..., Path], rows: Callable[[str], Path], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    task, family = FULL
+    alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
+    together = load_file(shared / f"{task}-{family}-full" / "gradients.safetensors")
     assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT
 
 

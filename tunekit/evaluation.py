@@ -39,11 +39,12 @@ def evaluate(
     rows: Rows,
     *,
     further: Sequence[str] = (),
+    encoded: Encoded | None = None,
     accelerator: Any = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Answer every row and judge the answers against the raw rows."""
-    encoded = encode(task, rows, targets=False)
+    """Answer every row and judge the answers against the raw rows; `encoded` are their windows, if known."""
+    encoded = encoded or encode(task, rows, targets=False)
     answers = answer(task, model, rows, encoded, accelerator=accelerator, tick=tick)
     references = [task.reference(row) for row in rows]
     statistics = [task.score(a, r) for a, r in zip(answers, references, strict=True)]

@@ -9,10 +9,12 @@ from tunekit import checkpoint
 from tunekit.console import Live, Silent, duration, out
 from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
+from tunekit.data.windows import Encoded, encode
+from tunekit.engine.saving import best_weights, choose_step
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
 from tunekit.engine.steps import Optimization, Progress, any_process, run_steps
-from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
+from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, evaluate
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
@@ -35,6 +37,7 @@ class Fitting:
     state: State = field(default_factory=State)
     signals: StopSignals = field(default_factory=StopSignals)
     line: Live | Silent = field(default_factory=Silent)
+    windows: Encoded | None = None  # of the validation rows, once they are needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
     last_score: str = ""  # for the live line
     began: float = 0.0
@@ -55,7 +58,7 @@ class Fitting:
         accelerator = self.optimization.accelerator
         chosen: list[int | None] = [None]
         if self.run.writes:
-            chosen = [self.choose()]
+            chosen = [choose_step(self.run.checkpoints, self.begin_from)]
         if accelerator.num_processes > 1:
             broadcast_object_list(chosen)
         if chosen[0] is not None:
@@ -71,16 +74,6 @@ class Fitting:
         if self.run.writes:
             checkpoint.drop_after(self.run.checkpoints, self.state.step)
         self.run.cut_log(self.state.log_rows)
-
-    def choose(self) -> int | None:
-        """The step to continue from: the one asked for, or the newest good one."""
-        checkpoint.recover(self.run.checkpoints)
-        if self.begin_from is not None:
-            return self.begin_from.step
-        saved, complaints = checkpoint.newest_good(self.run.checkpoints)
-        for complaint in complaints:
-            out.warn(complaint)
-        return None if saved is None else saved.step
 
     def catch_up(self) -> None:
         """Make the evaluation that the step a run continues from was stopped before or in."""
@@ -166,20 +159,22 @@ class Fitting:
             self.state.evaluated = self.state.step
             return False
         start = now()
-        scores = self.score(self.validation)
+        self.windows = self.windows or encode(self.optimization.task, self.validation, targets=False)
+        scores = self.score(self.validation, self.windows)
         self.run.add_seconds(evaluation=now() - start)
         self.began += now() - start  # the rate shown is that of training
         values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
         self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
         return self.judge(scores)
 
-    def score(self, rows: Rows) -> Scores:
+    def score(self, rows: Rows, encoded: Encoded | None = None) -> Scores:
         """Answer and judge rows with the model as it is."""
         return evaluate(
             self.optimization.task,
             self.optimization.model,
             rows,
             further=self.further,
+            encoded=encoded,
             accelerator=self.optimization.accelerator,
             tick=self.tick,
         )
@@ -257,22 +252,10 @@ class Fitting:
         return isinstance(self.line, Live)
 
     def load_best(self) -> None:
-        """Put the best checkpoint's weights into the model; without evaluations the last ones stay.
-
-        Raises:
-            EnvironmentFailure: that checkpoint has been damaged since it was written.
-        """
+        """Put the best checkpoint's weights into the model; without evaluations the last ones stay."""
         best = self.state.best
-        if best is None or best.step == self.state.step:
-            return
-        saved = checkpoint.at_step(self.run.checkpoints, best.step)
-        wrong = checkpoint.damage(saved)
-        if wrong:
-            raise EnvironmentFailure(
-                f"{saved.path}, the best checkpoint, has been damaged since it was written ({wrong}); "
-                "the same command continues from the newest one that is whole"
-            )
-        set_weights(self.optimization.model, saved.tensors("model"))
+        if best is not None and best.step != self.state.step:
+            set_weights(self.optimization.model, best_weights(self.run.checkpoints, best.step))
 
 
 def fit(fitting: Fitting) -> None:
