@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check format test-oldest clean
+.PHONY: quickstart test check format clean
 
 quickstart: $(READY)
 	$(BIN)/python scripts/quickstart.py
@@ -31,12 +31,5 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(READY)
 
-# The lowest versions that pyproject.toml admits, in an environment of its own.
-test-oldest:
-	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt torch
-	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable ".[dev]"
-	.venv-oldest/bin/python -m pytest
-
 clean:
-	rm -rf $(VENV) .venv-oldest runs quickstart build dist
+	rm -rf $(VENV) runs quickstart build dist
