@@ -6,15 +6,13 @@ from typing import Any
 
 from tests import tiny
 from tunekit import prepare, tasks
-from tunekit.data.load import Rows
-from tunekit.data.windows import encode
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.engine.steps import gradients_or_less
 from tunekit.environment import process_index
 from tunekit.evaluation import Scores
 from tunekit.models.checkpoint import inspect
 from tunekit.models.load import load_processor
-from tunekit.recipe import ModelSection, Recipe, load
+from tunekit.recipe import ModelSection, load
 from tunekit.run import Run
 from tunekit.tasks.base import Task
 
@@ -63,13 +61,3 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 def rows_of(scores: Scores) -> list[Any]:
     """The ids of predictions in their order."""
     return [row["id"] for row in scores.predictions]
-
-
-def encoded_lengths(task: Task, rows: Rows) -> list[int]:
-    """Tokens of every window."""
-    return [int(n) for n in encode(task, rows, targets=True).lengths]
-
-
-def load_recipe(path: Path, *overrides: str) -> Recipe:
-    """A recipe with overrides."""
-    return load(path, overrides)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunekit import checkpoint as checkpoints
 from tunekit import tasks
 from tunekit.console import out
 from tunekit.data.load import Data, load
@@ -16,8 +15,9 @@ from tunekit.errors import EnvironmentFailure, InputError, Problems, cut, first_
 from tunekit.evaluation import load_module
 from tunekit.models.checkpoint import WEIGHTS, Checkpoint, inspect
 from tunekit.models.load import load_processor, token_limit
+from tunekit.prepare.resuming import refuse_changes
 from tunekit.recipe import Recipe
-from tunekit.run import Run, differences, versions
+from tunekit.run import Run, versions
 from tunekit.tasks.base import Task
 
 
@@ -69,7 +69,7 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     assert data is not None and checkpoint is not None
     prepared = Prepared(recipe, data, checkpoint, kind(options, processor, data.labels))
     if run.facts and not overwrite:
-        refuse_changes(run, prepared)
+        refuse_changes(run, prepared.identity())
     tell(data)
     return prepared
 
@@ -112,59 +112,6 @@ def check_space(run: Run, checkpoint: Checkpoint | None, keep: int) -> None:
             f"checkpoints need about {need:,} bytes in {place}, where {free:,} are free; "
             "make room, lower train.keep, or choose another --output"
         )
-
-
-def already_finished(run: Run, recipe: Recipe, *, resume: str, overwrite: bool) -> bool:
-    """Whether there is nothing left to do.
-
-    Raises:
-        InputError: another recipe made the run, or the user wants no run to be continued.
-    """
-    if overwrite or run.status == "new":
-        return False
-    if resume == "never" and run.writes:
-        raise InputError(
-            f"{run.path} already holds a run; choose another --output, or --overwrite to begin anew"
-        )
-    if run.status != "finished":
-        return False
-    before = {section: run.facts["identity"].get(section) for section in recipe.resolved()}
-    changed = differences(before, recipe.resolved())
-    if changed:
-        raise InputError(changes(run, changed))
-    out.say(f"{run.path} is already finished; --overwrite begins anew")
-    return True
-
-
-def named_checkpoint(resume: str) -> checkpoints.Saved | None:
-    """The checkpoint that `--resume` names, if it does; a damaged one is refused, not replaced by another.
-
-    Raises:
-        InputError: it is damaged.
-    """
-    match = checkpoints.NAME.fullmatch(Path(resume).name)
-    if match is None:
-        return None
-    saved = checkpoints.Saved(Path(resume), int(match[1]))
-    wrong = checkpoints.damage(saved)
-    if wrong:
-        raise InputError(f"--resume {resume}: {wrong}; name another checkpoint, or use --resume auto")
-    return saved
-
-
-def changes(run: Run, changed: list[str]) -> list[str]:
-    """Say that a run began differently, and in what."""
-    return [
-        f"run {run.path} began differently; choose another --output, or --overwrite to begin anew",
-        *changed,
-    ]
-
-
-def refuse_changes(run: Run, prepared: Prepared) -> None:
-    """Refuse to continue a run with other settings, rows or versions than it began with."""
-    changed = differences(run.facts["identity"], prepared.identity()) if "identity" in run.facts else []
-    if changed:
-        raise InputError(changes(run, changed))
 
 
 def tell(data: Data) -> None:
