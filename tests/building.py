@@ -32,7 +32,8 @@ def make_fitting(
     folder: Path, name: str, checkpoint: Path, data: Path, *overrides: str, **train: Any
 ) -> Fitting:
     """A run's parts, from a tiny recipe in a folder."""
-    file = tiny.recipe(folder / "recipe.yaml", name, checkpoint, data, **train)
+    # a file for each process: they would else read what another one is writing
+    file = tiny.recipe(folder / f"recipe-{process_index()}.yaml", name, checkpoint, data, **train)
     recipe = load(file, overrides)
     run = Run(folder / "run", writes=process_index() == 0)
     prepared = prepare.check(recipe, run, overwrite=False)
