@@ -7,8 +7,9 @@ import pytest
 import seqeval.metrics
 import sklearn.metrics
 
-from tunekit import metrics, stats
+from tunekit import stats
 from tunekit.evaluation import metric
+from tunekit.metrics import labels, tagging
 
 LABELS = ["negative", "neutral", "positive", "rare"]
 TAGS = ["O", "O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG"]
@@ -79,7 +80,7 @@ def test_word_metrics_equal_scikit_learns_over_all_words() -> None:
 
 
 def test_an_entity_with_a_wrong_end_is_both_invented_and_missed() -> None:
-    counts = metrics.score_entities(["B-PER", "O"], ["B-PER", "I-PER"])
+    counts = tagging.score_entities(["B-PER", "O"], ["B-PER", "I-PER"])
     assert counts == {"words": 2.0, "right_words": 1.0, "fp/PER": 1.0, "fn/PER": 1.0}
 
 
@@ -95,11 +96,11 @@ def test_a_single_label_on_both_sides_gives_mcc_zero() -> None:
 
 def test_summaries_of_many_resamples_equal_summaries_of_each() -> None:
     predictions, references = random_labels(1)
-    rows = [metrics.score_label(p, r) for p, r in zip(predictions, references, strict=True)]
+    rows = [labels.score_label(p, r) for p, r in zip(predictions, references, strict=True)]
     names, matrix = stats.tabulate(rows)
     picks = np.random.default_rng(0).integers(0, len(rows), (5, len(rows)))
-    together = metrics.summarize_labels({n: matrix.toarray()[picks, i].sum(1) for i, n in enumerate(names)})
+    together = labels.summarize_labels({n: matrix.toarray()[picks, i].sum(1) for i, n in enumerate(names)})
     for number, pick in enumerate(picks):
-        alone = metrics.summarize_labels(stats.totals([rows[i] for i in pick]))
+        alone = labels.summarize_labels(stats.totals([rows[i] for i in pick]))
         for name, value in alone.items():
             assert together[name][number] == pytest.approx(float(value))

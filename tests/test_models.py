@@ -178,12 +178,12 @@ def test_a_default_length_is_lowered_to_the_models(checkpoint: Callable[..., Pat
     kind = tasks.find(TEXT)
     found = inspect(ModelSection(name=str(checkpoint("roberta"))), kind)
     limit = token_limit(found, load_processor(found, kind, quiet))
-    assert kind.Options().fitted(limit).max_length == 64  # type: ignore[attr-defined]
+    assert kind.Options().fitted(limit, "").max_length == 64  # type: ignore[attr-defined]
 
 
 def test_a_length_that_was_asked_for_and_is_too_long_is_refused() -> None:
     with pytest.raises(InputError, match="task.max_length is 100, but the model reads at most 64 tokens"):
-        tasks.find(TEXT).Options(max_length=100).fitted(64)  # type: ignore[call-arg]
+        tasks.find(TEXT).Options(max_length=100).fitted(64, "")  # type: ignore[call-arg]
 
 
 def test_auto_precision_is_bf16_exactly_where_the_device_has_it() -> None:

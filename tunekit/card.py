@@ -20,10 +20,10 @@ def card(run: Run, recipe: Recipe) -> str:
     lines = [
         f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---",
         f"# {escape(base_name(recipe.model.name))}, fine-tuned for {recipe.task.name}",
-        f"Labels: {', '.join(escape(label) for label in facts['labels'])}.",
+        *([f"Labels: {', '.join(map(escape, facts['labels']))}."] if facts["labels"] else []),
         "## Use",
         "```\ntunekit predict RUN --input rows.jsonl\n```\n"
-        f"With plain transformers: `{kind.auto_model}.from_pretrained` and "
+        f"With plain transformers: `{facts['head']}.from_pretrained` and "
         f"`{kind.auto_processor}.from_pretrained` on the model folder.",
         "## Scores",
         score_table(run.metrics()),

@@ -40,14 +40,21 @@ def evaluate(
     *,
     further: Sequence[str] = (),
     encoded: Encoded | None = None,
+    tune: bool = False,
     accelerator: Any = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Answer every row and judge the answers against the raw rows; `encoded` are their windows, if known."""
+    """Answer every row and judge the answers against the raw rows; `encoded` are their windows, if known.
+
+    With `tune` the task first chooses its decision on these rows.
+    """
     encoded = encoded or encode(task, rows, targets=False)
-    answers = answer(task, model, rows, encoded, accelerator=accelerator, tick=tick)
+    answers = decoded(task, model, rows, encoded, accelerator=accelerator, tick=tick)
     references = [task.reference(row) for row in rows]
-    statistics = [task.score(a, r) for a, r in zip(answers, references, strict=True)]
+    if tune:
+        task.decision = task.tune(answers, references)
+    answers = [task.decide(answer) for answer in answers]
+    statistics = task.statistics(answers, references)
     predictions = [
         {"id": row["id"], "prediction": a, "reference": r, "scores": s}
         for row, a, r, s in zip(rows, answers, references, statistics, strict=True)
@@ -57,10 +64,10 @@ def evaluate(
 
 def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:
     """One answer per row, in order. The rows need no targets."""
-    return answer(task, model, rows, encode(task, rows, targets=False))
+    return [task.decide(a) for a in decoded(task, model, rows, encode(task, rows, targets=False))]
 
 
-def answer(
+def decoded(
     task: Task,
     model: Any,
     rows: Rows,
@@ -69,7 +76,7 @@ def answer(
     accelerator: Any = None,
     tick: Callable[[], None] = lambda: None,
 ) -> list[Answer]:
-    """The answers to encoded rows; several processes share the work, and all get all answers.
+    """The answers to encoded rows, undecided; several processes share the work, and all get all answers.
 
     `tick` is called between batches, and may raise to stop.
     """
@@ -105,7 +112,8 @@ def run_batch(
     """The outputs of each window of a batch, as numpy arrays; a batch that does not fit is halved."""
     from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-    inputs = collate([encoded.windows[i] for i in batch], pad_token_of(task.processor))
+    windows = [encoded.windows[i] for i in batch]
+    inputs = collate(windows, pad_token_of(task.processor), left=task.pads_left)
     try:
         tensors = task.predict(model, {key: value.to(device) for key, value in inputs.items()})
         arrays = {key: value.cpu().numpy() for key, value in tensors.items()}
@@ -118,6 +126,17 @@ def run_batch(
         halves = np.array_split(batch, 2)
         return {k: v for half in halves for k, v in run_batch(task, model, encoded, half, device).items()}
     return {int(window): {key: array[n] for key, array in arrays.items()} for n, window in enumerate(batch)}
+
+
+def baselines(task: Task, rows: Rows) -> dict[str, Estimate]:
+    """What answers without a model are worth, by `baseline_metric`; for the metrics that are shown."""
+    references = [task.reference(row) for row in rows]
+    found: dict[str, Estimate] = {}
+    for name, answers in task.baselines(rows).items():
+        statistics = task.measure.statistics(answers, references)
+        estimates = stats.estimate(statistics, task.measure.summarize)
+        found |= {f"{name}_{metric}": estimates[metric] for metric in task.measure.reported}
+    return found
 
 
 def judge(
@@ -164,10 +183,7 @@ def metric(measure: str | metrics.Measure) -> Any:
             raise InputError(f"there is no measure {measure!r}; there are {', '.join(metrics.MEASURES)}")
         measure = metrics.MEASURES[measure]
     chosen = measure
-    text = datasets.Value("string")
-    form = {"label": text, "labels": datasets.Sequence(text), "number": datasets.Value("float64")}[
-        chosen.form
-    ]
+    predicted, wanted = forms()[chosen.form]
 
     class Module(framework.Metric):  # type: ignore[misc]
         """The measure in the form that `evaluate` combines."""
@@ -177,14 +193,29 @@ def metric(measure: str | metrics.Measure) -> Any:
                 description=f"tunekit's {chosen.name} metrics: {', '.join(chosen.names)}",
                 citation="",
                 inputs_description=f"predictions and references, each a {chosen.form}",
-                features=datasets.Features({"predictions": form, "references": form}),
+                features=datasets.Features({"predictions": predicted, "references": wanted}),
             )
 
         def _compute(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
-            rows = [chosen.score(p, r) for p, r in zip(predictions, references, strict=True)]
+            rows = chosen.statistics(predictions, references)
             return {key: float(value) for key, value in chosen.summarize(stats.totals(rows)).items()}
 
     return Module(keep_in_memory=True)
+
+
+@cache
+def forms() -> dict[str, tuple[Any, Any]]:
+    """What a prediction and a reference are in the words of `datasets`, by the form of a measure."""
+    import datasets
+
+    text = datasets.Value("string")
+    texts, number = datasets.Sequence(text), datasets.Value("float64")
+    return {
+        "label": (text, text),
+        "labels": (texts, texts),
+        "number": (number, number),
+        "texts": (text, texts),  # one that is held against several
+    }
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 from tunekit.data.load import Rows
 from tunekit.engine import Fitting
 from tunekit.errors import TunekitError
-from tunekit.evaluation import predict
+from tunekit.evaluation import baselines, predict
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import save_finetuned
 from tunekit.tasks.base import Answer, Task
@@ -27,7 +27,8 @@ def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
     if run.writes:
         export(run.model, task, name, model, fitting.validation or splits["train"])
     if "test" in splits:
-        run.write_scores("test", fitting.score(splits["test"]))
+        rows = splits["test"]
+        run.write_scores("test", fitting.score(rows), baselines(task, rows))
     best = fitting.state.best
     run.record(steps=fitting.state.step, best=asdict(best) if best else None)
 

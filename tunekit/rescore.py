@@ -40,7 +40,7 @@ def rows_to_score(
         InputError: there is no such split, its rows cannot be used, or they are no longer those of the run.
     """
     if before is None:
-        return load_split(recipe.data, type(task), task.options, task.labels, split)
+        return load_split(recipe.data, task, split)
     data = load(recipe.data, type(task), task.options, recipe.train.seed)
     name = split or ("test" if "test" in data.splits else "validation")
     if name not in data.splits:

@@ -20,6 +20,7 @@ from tunekit.environment import process_index
 from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import Scores
 from tunekit.recipe import Recipe
+from tunekit.stats import Estimate
 
 PACKAGES = ("tunekit", "torch", "transformers", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
 MAY_CHANGE = {  # keys that do not change the result of a run that is continued
@@ -136,8 +137,8 @@ class Run:
         if self.writes and path.exists():
             write(path, "".join(path.read_text().splitlines(keepends=True)[:rows]))
 
-    def write_scores(self, split: str, scores: Scores) -> None:
-        """Write a split's predictions, and its metrics beside those of other splits."""
+    def write_scores(self, split: str, scores: Scores, baselines: Mapping[str, Estimate]) -> None:
+        """Write a split's predictions, and its metrics and baselines beside those of other splits."""
         if not self.writes:
             return
         self.path.mkdir(parents=True, exist_ok=True)
@@ -145,7 +146,9 @@ class Run:
         folder.mkdir(exist_ok=True)
         rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in scores.predictions)
         write(folder / f"{split}.jsonl", "".join(rows))
-        document = self.metrics() | {split: {name: asdict(e) for name, e in scores.metrics.items()}}
+        document = self.metrics() | {
+            split: {name: asdict(e) for name, e in {**scores.metrics, **baselines}.items()}
+        }
         write(self.path / "metrics.json", json.dumps(document, indent=2) + "\n")
 
     def write_card(self, text: str) -> None:

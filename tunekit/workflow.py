@@ -76,11 +76,12 @@ def evaluate(
     _, task = load_task(folder)
     before = None if folder == path or names_data(overrides) else Run(path).facts["data"]
     name, data = rows_to_score(recipe, task, split, before=before)
-    scores = evaluation.evaluate(task, load_weights(folder, task), data.splits[name], further=recipe.metrics)
-    out.say(f"{scores.truncated:,} of {len(data.splits[name]):,} rows lose their end to truncation")
+    rows = data.splits[name]
+    scores = evaluation.evaluate(task, load_weights(folder, task), rows, further=recipe.metrics)
+    out.say(f"{scores.truncated:,} of {len(rows):,} rows lose a part to truncation")
     target = Path(output) if output else score_folder(path, folder, overrides)
     scored = Run(target)
-    scored.write_scores(name, scores)
+    scored.write_scores(name, scores, evaluation.baselines(task, rows))
     return target, {name: scored.metrics()[name]}
 
 
@@ -94,6 +95,6 @@ def predict(
     folder = find_folder(Path(run_or_model))
     _, task = load_task(folder)
     model = load_weights(folder, task)
-    for rows in stream(source, type(task), columns):
+    for rows in stream(source, task, columns):
         for row, answer in zip(rows, evaluation.predict(task, model, rows), strict=True):
             yield {"id": row["id"], "prediction": answer}

@@ -10,8 +10,9 @@ from tunekit.data import columns
 from tunekit.data.files import Table
 from tunekit.errors import InputError
 
-TEXTS = columns.roles_of(tasks.find("text-classification"), targets=True)
-WORDS = columns.roles_of(tasks.find("token-classification"), targets=True)
+TEXT, WORD = tasks.find("text-classification"), tasks.find("token-classification")
+TEXTS = columns.roles_of(TEXT, TEXT.Options(), targets=True)
+WORDS = columns.roles_of(WORD, WORD.Options(), targets=True)
 LABELS = ["pos", "neg", "pos"]
 PROSE = ["some text", "more text", "a third"]
 

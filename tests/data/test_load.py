@@ -207,8 +207,8 @@ def checked(*tables: Table) -> tuple[list[Any], list[str], list[str]]:
     """The labels of the rows of some tables, the label set, and what is wrong."""
     section = DataSection(path="x")
     found = resolve_all({"train": list(tables)}, {**TEXTS.inputs, **TEXTS.targets}, section)
-    rows, wrong = check_rows({"train": list(tables)}, TEXTS, TEXTS.Options(), found)
-    labels = label_set(tables, [row for row in rows["train"] if "label" in row], TEXTS, found)
+    rows, wrong, _ = check_rows({"train": list(tables)}, TEXTS, TEXTS.Options(), found)
+    labels = label_set(tables, [row for row in rows["train"] if "label" in row], "label", found)
     return [row.get("label") for row in rows["train"]], labels, [text for _, text in wrong]
 
 
@@ -246,18 +246,18 @@ def test_a_missing_validation_split_is_cut_from_train(tmp_path: Path) -> None:
 
 def test_the_cut_keeps_the_shares_of_labels() -> None:
     rows = [{"text": str(i), "label": "rare" if i % 10 == 0 else "common"} for i in range(200)]
-    cut = cut_validation({"train": rows}, 0.25, TEXTS, 0)
+    cut = cut_validation({"train": rows}, 0.25, "label", 0)
     assert Counter(row["label"] for row in cut["validation"]) == {"rare": 5, "common": 45}
 
 
 def test_the_cut_leaves_every_label_in_train() -> None:
     rows = [{"text": str(i), "label": str(i % 10)} for i in range(20)]
-    cut = cut_validation({"train": rows}, 0.9, TEXTS, 0)
+    cut = cut_validation({"train": rows}, 0.9, "label", 0)
     assert {row["label"] for row in cut["train"]} == {str(i) for i in range(10)}
 
 
 def test_the_cut_follows_the_seed() -> None:
-    cuts = [cut_validation({"train": GOOD}, 0.3, TEXTS, seed)["validation"] for seed in (1, 1, 2)]
+    cuts = [cut_validation({"train": GOOD}, 0.3, "label", seed)["validation"] for seed in (1, 1, 2)]
     assert cuts[0] == cuts[1] != cuts[2]
 
 
@@ -295,17 +295,17 @@ def test_the_fingerprint_follows_the_rows_and_not_the_file(tmp_path: Path) -> No
 
 def test_scoring_takes_the_test_split_where_there_is_one(tmp_path: Path) -> None:
     section = DataSection(path=str(write(tmp_path, train=GOOD, test=GOOD[:4])))
-    name, data = load_split(section, TEXTS, TEXTS.Options(), ["bad", "good"], None)
+    name, data = load_split(section, TEXTS(TEXTS.Options(), None, ["bad", "good"]), None)
     assert (name, len(data.splits["test"])) == ("test", 4)
 
 
 def test_scoring_refuses_labels_that_the_model_never_saw(tmp_path: Path) -> None:
     section = DataSection(path=str(write(tmp_path, test=GOOD[:4])))
     with pytest.raises(InputError, match=r"test\.jsonl:2: label 'good' does not occur in training"):
-        load_split(section, TEXTS, TEXTS.Options(), ["bad", "fine"], "test")
+        load_split(section, TEXTS(TEXTS.Options(), None, ["bad", "fine"]), "test")
 
 
 def test_scoring_refuses_a_split_that_is_not_there(tmp_path: Path) -> None:
     section = DataSection(path=str(write(tmp_path, train=GOOD)))
     with pytest.raises(InputError, match=r"has no test split; choose from train"):
-        load_split(section, TEXTS, TEXTS.Options(), ["bad", "good"], "test")
+        load_split(section, TEXTS(TEXTS.Options(), None, ["bad", "good"]), "test")

@@ -10,8 +10,8 @@ from tunekit import tasks
 from tunekit.data import streams
 from tunekit.errors import InputError
 
-TEXTS = tasks.find("text-classification")
-WORDS = tasks.find("token-classification")
+TEXT, WORD = tasks.find("text-classification"), tasks.find("token-classification")
+TEXTS, WORDS = TEXT(TEXT.Options(), None), WORD(WORD.Options(), None)
 
 
 def rows(source: Path | str, **given: str) -> list[dict[str, Any]]:

@@ -130,7 +130,7 @@ def test_class_labels_in_lists_become_their_names() -> None:
     rows = {"tokens": [["Ada", "went"], ["He"], ["She"]], "ner_tags": [[1, 0], [-1], [0]]}
     table = from_dataset(Dataset.from_dict(rows, features=features), "memory")
     found = resolve_all({"train": [table]}, {**WORDS.inputs, **WORDS.targets}, DataSection(path="x"))
-    checked, wrong = check_rows({"train": [table]}, WORDS, WORDS.Options(), found)
+    checked, wrong, _ = check_rows({"train": [table]}, WORDS, WORDS.Options(), found)
     assert checked["train"][0]["tags"] == ["B-PER", "O"]
     assert [text for _, text in wrong] == [
         "memory row 1: ner_tags item 0 is -1, outside the 2 labels (-1 often stands for a hidden label); "

@@ -61,24 +61,26 @@ def cut_by_count(lengths: Index, most: int) -> list[Index]:
     return [order[start : start + most] for start in range(0, len(order), most)]
 
 
-def collate(windows: Sequence[Window], pad_token: int) -> dict[str, Any]:
-    """The inputs of several windows as tensors: lists padded on the right, others stacked."""
+def collate(windows: Sequence[Window], pad_token: int, *, left: bool = False) -> dict[str, Any]:
+    """The inputs of several windows as tensors: lists padded on the right (or left), others stacked."""
     import torch
 
     fill = {"input_ids": pad_token, "labels": IGNORE}
     batch = {}
     for key in windows[0].inputs:
         arrays = [window.inputs[key] for window in windows]
-        array = padded(arrays, fill.get(key, 0)) if arrays[0].ndim == 1 else np.stack(arrays)
+        array = padded(arrays, fill.get(key, 0), left=left) if arrays[0].ndim in (1, 2) else np.stack(arrays)
         batch[key] = torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array)
     return batch
 
 
-def padded(arrays: Sequence[NDArray[Any]], fill: int) -> NDArray[Any]:
-    """Lists of different lengths as one array, shape (lists, longest)."""
-    result = np.full((len(arrays), max(map(len, arrays))), fill, arrays[0].dtype)
+def padded(arrays: Sequence[NDArray[Any]], fill: int, *, left: bool = False) -> NDArray[Any]:
+    """Arrays of one or two dimensions as one array, shape (arrays, longest) or (arrays, most, longest)."""
+    shape = np.max([array.shape for array in arrays], axis=0)
+    result = np.full((len(arrays), *shape), fill, arrays[0].dtype)
     for row, array in zip(result, arrays, strict=True):
-        row[: len(array)] = array
+        start = shape[-1] - array.shape[-1] if left else 0
+        row[(*map(slice, array.shape[:-1]), slice(start, start + array.shape[-1]))] = array
     return result
 
 
@@ -135,13 +137,13 @@ class Steps:
         rows = self.planned[1][position]
         windows = self.encoded.of_rows(rows)
         mine = windows[share(self.encoded.lengths[windows], self.processes, self.process)]
-        return Step(number, rows, self.divide(mine), int(self.encoded.counts[windows].sum()))
+        return Step(number, rows, self.divide(mine, epoch), int(self.encoded.counts[windows].sum()))
 
-    def divide(self, windows: Index) -> list[Micro]:
+    def divide(self, windows: Index, epoch: int) -> list[Micro]:
         """Cut windows into forwards."""
         if not len(windows):  # more processes than windows: every process must take part in the exchange
             stand_in = np.flatnonzero(self.encoded.counts)[:1]
-            return [Micro(stand_in, self.collate(stand_in), 0)]
+            return [Micro(stand_in, self.collate(stand_in, epoch), 0)]
         lengths = self.encoded.lengths[windows]
         groups = (
             cut_by_count(lengths, self.most)
@@ -150,14 +152,17 @@ class Steps:
         )
         return [
             Micro(
-                windows[group], self.collate(windows[group]), int(self.encoded.counts[windows[group]].sum())
+                windows[group],
+                self.collate(windows[group], epoch),
+                int(self.encoded.counts[windows[group]].sum()),
             )
             for group in groups
         ]
 
-    def collate(self, windows: Index) -> dict[str, Any]:
-        """The inputs of some windows as tensors."""
-        return collate([self.encoded.windows[i] for i in windows], pad_token_of(self.task.processor))
+    def collate(self, windows: Index, epoch: int) -> Mapping[str, Any]:
+        """The inputs of some windows as tensors, changed at random where the task does so."""
+        inputs = collate([self.encoded.windows[i] for i in windows], pad_token_of(self.task.processor))
+        return self.task.augment(inputs, [(self.seed, epoch, int(window)) for window in windows])
 
     def shrink(self, micros: Sequence[Micro]) -> bool:
         """Halve what a forward may hold, given those that did not fit; False when each holds one window."""

@@ -1,22 +1,33 @@
 """Which column plays which role, and the rows in the form that tasks expect: names, never indices."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tunekit.data.files import Table
+from tunekit.data.values import DESCRIPTIONS, is_kind
 from tunekit.errors import InputError, cut, listing, nearest
 from tunekit.tasks.base import Role, Task
 
 ID_COLUMNS = ("id", "idx", "guid", "uid")
 NUMBERINGS = (*ID_COLUMNS, "", "index", "unnamed: 0")  # never taken for anything else
+TYPE_NAMES = {str: "text", bool: "true or false", int: "a number", float: "a number", dict: "an object"}
 SAMPLE = 200  # rows that a column's kind is judged by
 
 Columns = dict[str, str]  # role -> column
 
 
-def roles_of(kind: type[Task], *, targets: bool) -> dict[str, Role]:
-    """The roles of a task: what is given, and with `targets` what is asked."""
-    return {**kind.inputs, **(kind.targets if targets else {})}
+def roles_of(
+    kind: type[Task], options: Any, *, targets: bool, given: Iterable[str] | None = None
+) -> dict[str, Role]:
+    """The roles of a task: what is given, and with `targets` what is asked.
+
+    Of a trained model, `given` are the inputs that it learned from: all of them are needed, and no others.
+    """
+    inputs = kind.inputs
+    if given is not None:
+        inputs = {role: replace(spec, needed=True) for role, spec in inputs.items() if role in given}
+    return {**inputs, **(kind.targets_for(options) if targets else {})}
 
 
 def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | None) -> Columns:
@@ -45,7 +56,9 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
         if called is not None:
             found[role] = called
     for role, spec in wanted.items():
-        chosen = found.get(role) or by_kind(table, spec, found.values())
+        if role in found or dispensable(spec, roles, found):
+            continue
+        chosen = by_kind(table, spec, found.values())
         if chosen is None:
             problems.append(nothing_for(role, spec, table, found.values()))
         else:
@@ -56,6 +69,12 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
     if problems:
         raise InputError(problems)
     return found | id_column(table, found)
+
+
+def dispensable(spec: Role, roles: Mapping[str, Role], found: Columns) -> bool:
+    """Whether a role may go without a column: nobody needs it, or one that stands for it has one."""
+    stand_ins = [name for name, other in roles.items() if roles.get(other.instead_of or "") is spec]
+    return not spec.needed or spec.instead_of is not None or any(name in found for name in stand_ins)
 
 
 def nothing_for(role: str, spec: Role, table: Table, taken: Iterable[str]) -> str:
@@ -113,16 +132,6 @@ def fits(table: Table, column: str, spec: Role, how_many: Callable[[Iterable[boo
     return not values or how_many(is_kind(value, spec.kind) for value in values)
 
 
-def is_kind(value: Any, kind: str) -> bool:
-    """Whether one value is of a role's kind."""
-    if kind in ("words", "labels"):
-        inner = "text" if kind == "words" else "label"
-        return isinstance(value, list) and all(is_kind(item, inner) for item in value)
-    if kind == "text":
-        return isinstance(value, str)
-    return isinstance(value, str | int) or (isinstance(value, float) and value.is_integer())
-
-
 def id_column(table: Table, found: Columns) -> Columns:
     """The column of row ids, where one with a usual name holds a different value in every row."""
     if "id" in found:
@@ -142,94 +151,6 @@ def holds_ids(table: Table, column: str) -> bool:
 def unique(values: list[Any]) -> bool:
     """Whether every value is there, plain, and different from the others."""
     return all(isinstance(v, str | int) and v != "" for v in values) and len(set(values)) == len(values)
-
-
-DESCRIPTIONS = {
-    "text": "a text",
-    "words": "a list of words",
-    "label": "a label",
-    "labels": "a list with one label for each word",
-}
-TYPE_NAMES = {str: "text", bool: "true or false", int: "a number", float: "a number", dict: "an object"}
-
-
-class Normalizer:
-    """Turns the values of a role's column into what tasks expect, or says why a row cannot be used."""
-
-    def __init__(self, table: Table, roles: Mapping[str, Role], columns: Columns) -> None:
-        self.table, self.roles, self.columns = table, roles, columns
-
-    def row(self, number: int) -> tuple[dict[str, Any], list[str]]:
-        """A row keyed by role, and what is wrong with it."""
-        values, problems = {}, []
-        for role, spec in self.roles.items():
-            column = self.columns[role]
-            value = self.table.columns[column][number]
-            try:
-                values[role] = self.value(value, spec.kind, self.table.class_names.get(column))
-            except ValueError as error:
-                problems.append(f"{column} {error}")
-        return values, problems
-
-    def value(self, value: Any, kind: str, names: list[str] | None) -> Any:
-        """One value of a kind.
-
-        Raises:
-            ValueError: it is not usable; the text says why.
-        """
-        if value is None:
-            raise ValueError("is null")
-        if kind in ("words", "labels"):
-            if not isinstance(value, list) or not value:
-                shown = "an empty list" if value == [] else cut(repr(value))
-                raise ValueError(f"is {shown}, not {DESCRIPTIONS[kind]}")
-            return [self.item(i, item, kind, names) for i, item in enumerate(value)]
-        if kind == "text":
-            if not isinstance(value, str):
-                raise ValueError(f"is {cut(repr(value))}, not a text")
-            return whole(value)
-        return label_name(value, names)
-
-    def item(self, number: int, item: Any, kind: str, names: list[str] | None) -> Any:
-        """One value of a list; what is wrong with it says which."""
-        try:
-            return self.value(item, "text" if kind == "words" else "label", names)
-        except ValueError as error:
-            raise ValueError(f"item {number} {error}") from None
-
-
-def whole(text: str) -> str:
-    """A text that says something.
-
-    Raises:
-        ValueError: it is blank, or holds half a character, as a cut `\\ud83d\\ude00` of JSON does.
-    """
-    if not text.strip():
-        raise ValueError("is empty")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"holds half a character (at {error.start}), which no tokenizer takes") from None
-    return text
-
-
-def label_name(value: Any, names: list[str] | None) -> str:
-    """A label as a name: integers of a named set by their name, other values by how they are written.
-
-    Raises:
-        ValueError: it is no label.
-    """
-    if names is not None and isinstance(value, int):
-        if not 0 <= value < len(names):
-            raise ValueError(
-                f"is {value}, outside the {len(names)} labels (-1 often stands for a hidden label)"
-            )
-        return names[value]
-    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
-        return str(value).lower() if isinstance(value, bool) else str(int(value))
-    if not isinstance(value, str | int):
-        raise ValueError(f"is {cut(repr(value))}, which is no label")
-    return whole(str(value)).strip()
 
 
 def mixed_types(table: Table, column: str) -> Iterator[str]:

@@ -13,9 +13,10 @@ import numpy as np
 from tunekit.data import columns
 from tunekit.data.files import Table
 from tunekit.data.sources import Tables, read_splits
+from tunekit.data.values import Normalizer
 from tunekit.errors import InputError, cut, listing, nearest
 from tunekit.recipe import SPLITS, DataSection
-from tunekit.tasks.base import Example, Role, Task
+from tunekit.tasks.base import Corrected, Example, Role, Task
 
 MEND = "correct the row, or set data.bad_rows=skip"
 MOST_HINTS = 20  # unknown labels for which the nearest known one is looked for
@@ -31,13 +32,19 @@ class Data:
     labels: Sequence[str]  # in the order of the model's outputs; empty for tasks without a label set
     columns: Mapping[str, str]  # role -> column
     skipped: Sequence[str] = field(default=())  # rows that were left out, with the reason
+    corrected: Sequence[str] = field(default=())  # rows that were put in order, and how
 
     def facts(self) -> dict[str, Any]:
         """Sizes and fingerprints, for the run's record."""
         splits = {
             name: {"rows": len(rows), "sha256": fingerprint(rows)} for name, rows in self.splits.items()
         }
-        return {"splits": splits, "columns": dict(self.columns), "skipped": list(self.skipped)}
+        return {
+            "splits": splits,
+            "columns": dict(self.columns),
+            "skipped": list(self.skipped),
+            "corrected": list(self.corrected),
+        }
 
 
 def load(section: DataSection, kind: type[Task], options: Any, seed: int) -> Data:
@@ -51,11 +58,12 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int) -> Dat
         raise InputError(
             f"{section.path} has no training split, only {listing(tables)}; name it with data.splits.train"
         )
-    found = resolve_all(tables, columns.roles_of(kind, targets=True), section)
-    splits, problems = check_rows(tables, kind, options, found)
+    found = resolve_all(tables, columns.roles_of(kind, options, targets=True), section)
+    splits, problems, corrected = check_rows(tables, kind, options, found)
     sound = without({place for place, _ in problems}, splits)
-    labels = label_set(tables["train"], sound["train"], kind, found) if kind.labels_from else []
-    problems += unknown_labels(splits, labels, kind)
+    role = kind.label_role(options)
+    labels = label_set(tables["train"], sound["train"], role, found) if role else []
+    problems += unknown_labels(splits, labels, role)
     if problems and section.bad_rows == "error":
         raise InputError([problem for _, problem in problems])
     good = without({place for place, _ in problems}, splits)
@@ -65,18 +73,17 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int) -> Dat
                 (f" ({text.removesuffix(f'; {MEND}')})" for (of, _), text in problems if of == split), ""
             )
             raise InputError(f"the {split} split has no rows that can be used{first}; correct them")
-    if kind.labels_from and len(labels) < 2:
+    if role and len(labels) < 2:
         raise InputError(
-            f"training has no label but {listing(labels)} (column {found[kind.labels_from]!r}), and there "
+            f"training has no label but {listing(labels)} (column {found.get(role, role)!r}), and there "
             "must be two to tell apart; add rows of another, or correct data.columns"
         )
-    rows = cut_validation(good, section.validation_share, kind, seed)
-    return Data(limited(rows, section.limit, seed), labels, found, [problem for _, problem in problems])
+    rows = cut_validation(good, section.validation_share, role, seed)
+    skipped = [problem for _, problem in problems]
+    return Data(limited(rows, section.limit, seed), labels, found, skipped, corrected)
 
 
-def load_split(
-    section: DataSection, kind: type[Task], options: Any, labels: Sequence[str], split: str | None
-) -> tuple[str, Data]:
+def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str, Data]:
     """The rows of one split for scoring by a model with a frozen label set, and that split's name.
 
     Without a name the first there is of test, validation and train is taken. The rows of a single file belong
@@ -90,13 +97,15 @@ def load_split(
     if name not in tables:
         raise InputError(f"{section.path} has no {name} split; choose from {listing(tables)}")
     chosen = {name: tables[name]}
-    found = resolve_all(chosen, columns.roles_of(kind, targets=True), section)
-    splits, problems = check_rows(chosen, kind, options, found)
-    problems += unknown_labels(splits, labels, kind, but="")
+    kind, options, labels = type(task), task.options, task.labels
+    found = resolve_all(chosen, columns.roles_of(kind, options, targets=True, given=task.given), section)
+    splits, problems, corrected = check_rows(chosen, kind, options, found)
+    problems += unknown_labels(splits, labels, kind.label_role(options), but="")
     if problems and section.bad_rows == "error":
         raise InputError([problem for _, problem in problems])
     rows = without({place for place, _ in problems}, splits)
-    return name, Data(limited(rows, section.limit, 0), labels, found, [problem for _, problem in problems])
+    skipped = [problem for _, problem in problems]
+    return name, Data(limited(rows, section.limit, 0), labels, found, skipped, corrected)
 
 
 Place = tuple[str, int]  # split, and number of the row in it
@@ -119,7 +128,7 @@ def resolve_all(tables: Tables, roles: Mapping[str, Role], section: DataSection)
     ]
     for table in (first, *others):
         for role, spec in roles.items():
-            if spec.kind in ("label", "labels") and found[role] in table.columns:
+            if spec.kind in ("label", "labels") and found.get(role) in table.columns:
                 problems += columns.mixed_types(table, found[role])
     if problems:
         raise InputError(problems)
@@ -128,24 +137,30 @@ def resolve_all(tables: Tables, roles: Mapping[str, Role], section: DataSection)
 
 def check_rows(
     tables: Tables, kind: type[Task], options: Any, found: columns.Columns
-) -> tuple[dict[str, Rows], Found]:
-    """Every row keyed by role, and what is wrong with which row. Bad rows stay, so that numbers stay."""
-    roles = columns.roles_of(kind, targets=True)
+) -> tuple[dict[str, Rows], Found, list[str]]:
+    """Every row keyed by role, what is wrong with which, and which were put in order.
+
+    Bad rows stay, so that numbers stay.
+    """
+    roles = columns.roles_of(kind, options, targets=True)
     splits: dict[str, Rows] = {}
-    problems: Found = []
+    problems, corrected = Found(), list[str]()
     for split, group in tables.items():
         rows = splits.setdefault(split, [])
         for table in group:
-            normalizer = columns.Normalizer(table, roles, found)
+            normalizer = Normalizer(table, roles, found)
             ids = table.columns[found["id"]] if "id" in found else None
             for number in range(len(table)):
                 row, wrong = normalizer.row(number)
-                wrong = [f"{text}; {MEND}" for text in wrong] or [*map(advised, kind.check(options, row))]
+                found_out = [] if wrong else list(kind.check(options, row))
+                corrected += [f"{table.place(number)}: {t}" for t in found_out if isinstance(t, Corrected)]
+                wrong = [f"{text}; {MEND}" for text in wrong]
+                wrong += [advised(text) for text in found_out if not isinstance(text, Corrected)]
                 problems += [((split, len(rows)), f"{table.place(number)}: {text}") for text in wrong]
                 rows.append(
                     {**row, "id": len(rows) if ids is None else ids[number], "place": table.place(number)}
                 )
-    return splits, problems
+    return splits, problems, corrected
 
 
 def advised(text: str) -> str:
@@ -153,10 +168,9 @@ def advised(text: str) -> str:
     return text if "; " in text else f"{text}; {MEND}"
 
 
-def label_set(tables: Sequence[Table], rows: Rows, kind: type[Task], found: columns.Columns) -> list[str]:
+def label_set(tables: Sequence[Table], rows: Rows, role: str, found: columns.Columns) -> list[str]:
     """The labels in their final order: the data set's own where it has one, else sorted, numbers by size."""
-    role = str(kind.labels_from)
-    named = tables[0].class_names.get(found[role], [])
+    named = tables[0].class_names.get(found.get(role, ""), [])
     labels = {label for row in rows for label in as_list(row[role])}.difference(named)
     numeric = all(re.fullmatch(r"-?\d+", label) for label in labels)
     return [*named, *sorted(labels, key=lambda label: (int(label), label) if numeric else label)]
@@ -168,10 +182,10 @@ def as_list(value: Any) -> list[str]:
 
 
 def unknown_labels(
-    splits: Mapping[str, Rows], labels: Sequence[str], kind: type[Task], but: str = "train"
+    splits: Mapping[str, Rows], labels: Sequence[str], role: str | None, but: str = "train"
 ) -> Found:
     """Rows outside training whose label never occurs in training."""
-    known, role, there = set(labels), kind.labels_from, listing(labels)
+    known, there = set(labels), listing(labels)
     if role is None:
         return []
     hints: dict[str, str] = {}  # a look for the nearest label takes long where there are many
@@ -194,12 +208,11 @@ def without(bad: set[Place], splits: Mapping[str, Rows]) -> dict[str, Rows]:
     }
 
 
-def cut_validation(splits: Mapping[str, Rows], share: float, kind: type[Task], seed: int) -> dict[str, Rows]:
+def cut_validation(splits: Mapping[str, Rows], share: float, role: str | None, seed: int) -> dict[str, Rows]:
     """Cut a missing validation split from train: seeded, and stratified where a row has one label."""
     if "validation" in splits or share == 0:
         return dict(splits)
     rows = splits["train"]
-    role = kind.labels_from
     strata = [str(row[role]) if role and not isinstance(row[role], list) else "" for row in rows]
     picked = stratified(strata, share, np.random.default_rng([seed, 1]))
     return {
@@ -256,4 +269,4 @@ def fingerprint(rows: Iterable[Example]) -> str:
 def given_only(rows: Iterable[Example], kind: type[Task]) -> Iterator[dict[str, Any]]:
     """Rows without their targets: what the model may know when it is asked."""
     for row in rows:
-        yield {role: row[role] for role in kind.inputs}
+        yield {role: row[role] for role in kind.inputs if role in row}

@@ -10,6 +10,7 @@ from tunekit.data import columns
 from tunekit.data.files import SUFFIXES, Table, as_table, read
 from tunekit.data.formats import Row, json_object, parse_json
 from tunekit.data.load import Rows
+from tunekit.data.values import Normalizer
 from tunekit.errors import LONGEST_PATH, InputError, cut, listing
 from tunekit.tasks.base import Task
 
@@ -17,26 +18,27 @@ STDIN = "standard input"
 CHUNK = 1024  # rows that are sorted by length and answered together
 
 
-def stream(source: str, kind: type[Task], given: Mapping[str, str] | None = None) -> Iterator[Rows]:
+def stream(source: str, task: Task, given: Mapping[str, str] | None = None) -> Iterator[Rows]:
     """Chunks of rows, each with the roles that the task is given, and an id.
 
     Raises:
         InputError: the source cannot be read, or a row cannot be used; names its line.
     """
     found: columns.Columns | None = None
+    roles = columns.roles_of(type(task), task.options, targets=False, given=task.given)
     number = 0
     for table in tables(source):
-        found = found or columns.resolve(table, columns.roles_of(kind, targets=False), given)
+        found = found or columns.resolve(table, roles, given)
         absent = [column for column in found.values() if column not in table.columns]
         if absent:
             raise InputError(f"{table.place(0)} has no {listing(absent)}, which earlier rows have; add it")
-        normalizer = columns.Normalizer(table, columns.roles_of(kind, targets=False), found)
+        normalizer = Normalizer(table, roles, found)
         chunk = usable(table, normalizer, number)
         number += len(chunk)
         yield chunk
 
 
-def usable(table: Table, normalizer: columns.Normalizer, first: int) -> Rows:
+def usable(table: Table, normalizer: Normalizer, first: int) -> Rows:
     """The rows of a table by role.
 
     Raises:

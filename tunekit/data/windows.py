@@ -22,6 +22,7 @@ class Encoded:
     counts: NDArray[np.int64]  # (windows,) targets; 0 where the rows have none
     places: Sequence[str]  # where each row came from, for messages
     cut: int  # rows of which a part is in no window
+    lost: int  # rows whose answer no window can teach, or not all of it
 
     def of_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The windows of some rows that have anything to learn from."""
@@ -30,7 +31,12 @@ class Encoded:
 
     def facts(self) -> dict[str, int]:
         """Sizes, for the run's record."""
-        return {"windows": len(self.windows), "truncated_rows": self.cut, "tokens": int(self.lengths.sum())}
+        return {
+            "windows": len(self.windows),
+            "truncated_rows": self.cut,
+            "rows_without_their_answer": self.lost,
+            "tokens": int(self.lengths.sum()),
+        }
 
 
 def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
@@ -39,7 +45,7 @@ def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
     Raises:
         InputError: with targets, no window of any row has one.
     """
-    windows, row_of, first, counts, cut = list[Window](), list[int](), [0], list[int](), 0
+    windows, row_of, first, counts, cut, lost = list[Window](), list[int](), [0], list[int](), 0, 0
     for number, (row, given) in enumerate(zip(rows, given_only(rows, type(task)), strict=True)):
         of_row = list(task.encode(given))
         for window in of_row:
@@ -51,12 +57,18 @@ def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
         row_of += [number] * len(of_row)
         first.append(len(windows))
         cut += any(window.cut for window in of_row)
+        lost += all(window.lost for window in of_row)
     if targets and not any(counts):
         raise InputError("no training row has anything left to learn after truncation; raise task.max_length")
-    lengths = [max((v.shape[0] for v in w.inputs.values() if v.ndim), default=1) for w in windows]
+    lengths = [max(map(length, window.inputs.values())) for window in windows]
     places = [str(row.get("place", row.get("id"))) for row in rows]
     numbers = [np.array(each, np.int64) for each in (row_of, first, lengths, counts)]
-    return Encoded(windows, numbers[0], numbers[1], numbers[2], numbers[3], places, cut)
+    return Encoded(windows, numbers[0], numbers[1], numbers[2], numbers[3], places, cut, lost)
+
+
+def length(array: NDArray[np.generic]) -> int:
+    """How many tokens an input is worth: a list its elements, and an image its patches of 16 x 16 pixels."""
+    return array.size if array.ndim < 3 else max(1, array.shape[-1] * array.shape[-2] // 256)
 
 
 def compact(value: object) -> NDArray[np.generic]:

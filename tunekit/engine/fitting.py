@@ -15,9 +15,10 @@ from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
 from tunekit.engine.steps import Optimization, Progress, any_process, run_steps
 from tunekit.errors import InputError, Interrupted, listing
-from tunekit.evaluation import Scores, evaluate
+from tunekit.evaluation import Scores, baselines, evaluate
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
+from tunekit.stats import Estimate
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Fitting:
     line: Live | Silent = field(default_factory=Silent)
     windows: Encoded | None = None  # of the validation rows, once they are needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
+    baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
     last_score: str = ""  # for the live line
     began: float = 0.0
     rows_done: int = 0
@@ -160,14 +162,14 @@ class Fitting:
             return False
         start = now()
         self.windows = self.windows or encode(self.optimization.task, self.validation, targets=False)
-        scores = self.score(self.validation, self.windows)
+        scores = self.score(self.validation, self.windows, tune=True)
         self.run.add_seconds(evaluation=now() - start)
         self.began += now() - start  # the rate shown is that of training
         values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
         self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
         return self.judge(scores)
 
-    def score(self, rows: Rows, encoded: Encoded | None = None) -> Scores:
+    def score(self, rows: Rows, encoded: Encoded | None = None, *, tune: bool = False) -> Scores:
         """Answer and judge rows with the model as it is."""
         return evaluate(
             self.optimization.task,
@@ -175,6 +177,7 @@ class Fitting:
             rows,
             further=self.further,
             encoded=encoded,
+            tune=tune,
             accelerator=self.optimization.accelerator,
             tick=self.tick,
         )
@@ -194,8 +197,11 @@ class Fitting:
         self.state.evaluated = self.state.step
         self.state.stale = 0 if improved else self.state.stale + 1
         if improved:
-            self.state.best = Best(self.metric, estimate.value, self.state.step)
-            self.run.write_scores("validation", scores)
+            decision = self.optimization.task.decision
+            self.state.best = Best(self.metric, estimate.value, self.state.step, decision)
+            task = self.optimization.task
+            self.baselines = self.baselines or baselines(task, self.validation)
+            self.run.write_scores("validation", scores, self.baselines)
         patience = self.section.early_stopping
         self.state.over = (
             patience is not None and self.state.stale >= patience and self.state.step < self.total
@@ -254,6 +260,8 @@ class Fitting:
     def load_best(self) -> None:
         """Put the best checkpoint's weights into the model; without evaluations the last ones stay."""
         best = self.state.best
+        if best is not None:
+            self.optimization.task.decision = best.decision
         if best is not None and best.step != self.state.step:
             set_weights(self.optimization.model, best_weights(self.run.checkpoints, best.step))
 

@@ -16,6 +16,7 @@ class Best:
     metric: str
     value: float
     step: int
+    decision: dict[str, Any] = field(default_factory=dict)  # the task's, by which it scored that
 
 
 @dataclass

@@ -147,7 +147,8 @@ def gradients_or_less(optimization: Optimization, steps: Steps, step: Step) -> A
             )
         out.say(f"memory ran out in step {step.number + 1}, which is made again in smaller pieces")
         set_random_state(before)
-        step.micros = [smaller for micro in step.micros for smaller in steps.divide(micro.windows)]
+        epoch = step.number // steps.per_epoch
+        step.micros = [smaller for micro in step.micros for smaller in steps.divide(micro.windows, epoch)]
     if optimization.accelerator.num_processes > 1:
         optimization.exchange()
     return loss

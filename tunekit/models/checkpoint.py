@@ -2,12 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunekit import tasks
 from tunekit.errors import (
     LONGEST_PATH,
     EnvironmentFailure,
@@ -18,6 +17,7 @@ from tunekit.errors import (
     listing,
     nearest,
 )
+from tunekit.models.families import find_head
 from tunekit.recipe import ModelSection
 from tunekit.tasks.base import Task
 
@@ -37,6 +37,7 @@ class Checkpoint:
     name: str
     revision: str | None
     config: Any
+    head: str  # the Auto class with the head for the task
 
     def origin(self) -> dict[str, Any]:
         """The arguments that fetch anything from it; code from the Hub is never run."""
@@ -67,12 +68,12 @@ def inspect(section: ModelSection, kind: type[Task]) -> Checkpoint:
             check_weights(folder, section.revision)
     with problems.collect():
         config = read_config(name, section.revision, local=folder is not None)
-        check_head(name, config, kind)
+        head = find_head(name, config, kind)
         if folder is not None:
             check_tokenizer(folder, kind)
         check_attention(section.attention)
     problems.raise_if_any()
-    return Checkpoint(name, section.revision, config)
+    return Checkpoint(name, section.revision, config, head)
 
 
 def local_folder(name: str) -> Path | None:
@@ -133,17 +134,6 @@ def read_config(name: str, revision: str | None, *, local: bool) -> Any:
                 "check the name, the network and your access to it, or give a folder"
             ) from None
         raise InputError(f"{start}no checkpoint of the Hub ({reason}); correct the name") from None
-
-
-def check_head(name: str, config: Any, kind: type[Task]) -> None:
-    """Refuse a checkpoint whose family has no head for the task."""
-    if type(config) not in heads(kind):
-        able = list(able_tasks(config))
-        asked = next(each for each in tasks.names() if tasks.find(each) is kind)
-        raise InputError(
-            f"model {name!r} ({config.model_type}) has no head for {asked}; "
-            f"it can do {listing(able) if able else 'no task of tunekit'}; choose another checkpoint or task"
-        )
 
 
 def check_tokenizer(folder: Path, kind: type[Task]) -> None:
@@ -231,20 +221,6 @@ def check_attention(name: str | None) -> None:
 def looks_local(name: str) -> bool:
     """Whether a name can only be meant as a path: Hub ids have at most one slash and no leading dot."""
     return name.startswith((".", "/", "~")) or name.count("/") > 1
-
-
-def heads(kind: type[Task]) -> Mapping[type, Any]:
-    """The model classes that have a task's head, by configuration class."""
-    import transformers
-
-    return getattr(transformers, kind.auto_model)._model_mapping  # type: ignore[no-any-return]
-
-
-def able_tasks(config: Any) -> Iterator[str]:
-    """The tasks that a checkpoint's family has heads for."""
-    for name in tasks.names():
-        if type(config) in heads(tasks.find(name)):
-            yield name
 
 
 def position_limit(config: Any) -> int | None:

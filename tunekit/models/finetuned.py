@@ -6,7 +6,8 @@ from typing import Any
 
 from tunekit import tasks
 from tunekit.errors import InputError, first_line
-from tunekit.models.checkpoint import check_weights
+from tunekit.models.checkpoint import check_weights, read_config
+from tunekit.models.families import find_head
 from tunekit.tasks.base import Task
 
 
@@ -37,16 +38,20 @@ def load_task(folder: Path) -> tuple[str, Task]:
     try:
         facts = json.loads((folder / "tunekit.json").read_text(encoding="utf-8"))
         kind = tasks.find(facts["task"])
-        options, labels = (
-            kind.Options.model_validate(facts["options"]),
-            [str(each) for each in facts["labels"]],
-        )
+        options = kind.Options.model_validate(facts["options"])
+        labels = [str(each) for each in facts["labels"]]
+        given = [role for role in facts["given"] if role in kind.inputs]
+        learned, decision = dict(facts["learned"]), dict(facts["decision"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder}/tunekit.json is damaged ({first_line(error)}); take the folder from its run"
         ) from None
+    config = read_config(str(folder), None, local=True)
     processor = getattr(transformers, kind.auto_processor).from_pretrained(folder, trust_remote_code=False)
-    return facts["task"], kind(options, processor, labels)
+    task = kind(options, processor, labels, find_head(str(folder), config, kind))
+    task.given = given
+    task.learned, task.decision = learned, decision
+    return facts["task"], task
 
 
 def load_weights(folder: Path, task: Task) -> Any:
@@ -59,6 +64,6 @@ def load_weights(folder: Path, task: Task) -> Any:
     import transformers
 
     check_weights(folder, None)
-    auto = getattr(transformers, task.auto_model)
+    auto = getattr(transformers, task.head)
     model = auto.from_pretrained(folder, dtype="float32", trust_remote_code=False).eval()
     return model.to(torch.accelerator.current_accelerator() or "cpu")

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tunekit.errors import InputError, first_line, listing
-from tunekit.models.checkpoint import WEIGHTS, Checkpoint, heads, position_limit
+from tunekit.models.checkpoint import WEIGHTS, Checkpoint, position_limit
+from tunekit.models.families import classes
 from tunekit.tasks.base import Task
 
 MOST_MISSING = 0.2  # share of the body's parameters that may be missing from a checkpoint
@@ -28,6 +29,9 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
             f"model {checkpoint.name!r} has no tokenizer that can be read ({first_line(error)}); "
             "put its tokenizer files beside the weights"
         ) from None
+    lacking = list(kind.lacks(processor, checkpoint.head))
+    if lacking:
+        raise InputError([f"model {checkpoint.name!r}: {text}" for text in lacking])
     check_vocabulary(checkpoint, processor)
     if not getattr(processor, "is_fast", True):
         raise InputError(
@@ -74,8 +78,8 @@ def load_model(
     """
     import transformers
 
-    config, auto = checkpoint.config, getattr(transformers, task.auto_model)
-    kept, old = trained_labels(checkpoint, type(task)), None
+    config, auto = checkpoint.config, getattr(transformers, task.head)
+    kept, old = trained_labels(checkpoint), None
     if not set(kept) & set(task.labels):
         kept = []  # a head for other labels knows nothing of these
     elif kept != task.labels:
@@ -91,24 +95,25 @@ def load_model(
         **({"attn_implementation": attention} if attention else {}),
     )
     check_body(model, info, checkpoint.name, say)
-    filled = {key for key, _ in head_parameters(model)} - set(info["missing_keys"])
-    if (not kept or old is not None) and filled - {m[0] for m in info["mismatched_keys"]}:
+    fresh = {*info["missing_keys"], *(m[0] for m in info["mismatched_keys"])}
+    filled = {key for key, _ in head_parameters(model)} - fresh
+    if task.labels and (not kept or old is not None) and filled:
         renew_head(model, auto, config)
     if old is not None:
         same = inherit_rows(model, old, kept, task.labels)
         say(f"the checkpoint's head knows {listing(same)} already; the other labels start anew")
-    elif not kept:
+    elif not kept and (task.labels or any(key in fresh for key, _ in head_parameters(model))):
         say("the head is new and starts from random weights")
-    return model
+    return task.prepare_model(model)
 
 
-def trained_labels(checkpoint: Checkpoint, kind: type[Task]) -> list[str]:
+def trained_labels(checkpoint: Checkpoint) -> list[str]:
     """The label names of the checkpoint's head, in order; none where its head is for something else."""
     config = checkpoint.config
-    head = heads(kind)[type(config)]
-    classes = head if isinstance(head, tuple | list) else (head,)
+    head = classes(checkpoint.head)[type(config)]
+    able = head if isinstance(head, tuple | list) else (head,)
     made_for = getattr(config, "architectures", None) or []
-    if not any(cls.__name__ in made_for for cls in classes):
+    if not any(cls.__name__ in made_for for cls in able):
         return []
     return [str(config.id2label[i]) for i in sorted(config.id2label)]
 
@@ -120,8 +125,6 @@ def prepare_config(config: Any, task: Task, dropout: float | None) -> None:
     pad = getattr(task.processor, "pad_token_id", None)
     if pad is not None:
         config.pad_token_id = pad
-    if task.labels:
-        config.problem_type = "single_label_classification"
     if dropout is not None:
         config.classifier_dropout = (
             dropout  # heads drop at a rate of their own where a configuration has none
@@ -140,8 +143,8 @@ def notice_bin(name: str, say: Say) -> None:
 
 def check_body(model: Any, info: dict[str, Any], name: str, say: Say) -> None:
     """Refuse a model whose body did not load, which transformers lets pass (issue 30381)."""
-    prefix = f"{model.base_model_prefix}."
-    sizes = {key: parameter.numel() for key, parameter in model.named_parameters() if key.startswith(prefix)}
+    head = {key for key, _ in head_parameters(model)}
+    sizes = {key: parameter.numel() for key, parameter in model.named_parameters() if key not in head}
     absent = [
         key for key in (*info["missing_keys"], *(m[0] for m in info["mismatched_keys"])) if key in sizes
     ]
@@ -183,14 +186,23 @@ def inherit_rows(model: Any, old: Any, old_labels: Sequence[str], labels: Sequen
 
 
 def head_parameters(model: Any) -> list[tuple[str, Any]]:
-    """The parameters outside the model's body."""
+    """The parameters outside the model's body; none where the model is all body, as T5 for generation is."""
     prefix = f"{model.base_model_prefix}."
-    return [(key, parameter) for key, parameter in model.named_parameters() if not key.startswith(prefix)]
+    named = list(model.named_parameters())
+    outside = [(key, parameter) for key, parameter in named if not key.startswith(prefix)]
+    return outside if len(outside) < len(named) else []
 
 
 def save_finetuned(folder: Path, task: Task, name: str, model: Any) -> None:
     """Write a model folder that transformers loads, and tunekit.json for what transformers does not know."""
     model.save_pretrained(folder)
     task.processor.save_pretrained(folder)
-    facts = {"task": name, "options": task.options.model_dump(mode="json"), "labels": task.labels}
+    facts = {
+        "task": name,
+        "options": task.options.model_dump(mode="json"),
+        "labels": task.labels,
+        "given": task.given,
+        "learned": task.learned,
+        "decision": task.decision,
+    }
     (folder / "tunekit.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

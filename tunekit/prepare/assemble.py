@@ -30,6 +30,7 @@ def assemble(
     use_fastest_exact_fp32()
     accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
     set_seed(section.seed)
+    prepared.task.learned = prepared.task.learn(prepared.data.splits["train"])
     model = load_model(
         prepared.checkpoint,
         prepared.task,
@@ -97,6 +98,7 @@ def record(prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, pre
         data=prepared.data.facts(),
         windows={"train": encoded.facts()},
         labels=list(prepared.data.labels),
+        head=prepared.task.head,
         checkpoint={
             "name": prepared.recipe.model.name,
             "commit": prepared.checkpoint.commit,
@@ -105,6 +107,7 @@ def record(prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, pre
         identity=prepared.identity(),
     )
     rows, cut = len(encoded.first) - 1, encoded.cut
-    share = f"{cut:,} rows ({cut / rows:.1%}) lose their end to truncation"
-    out.say(f"training windows: {len(encoded.windows):,}; {share}")
+    share = f"{cut:,} rows ({cut / rows:.1%}) lose a part to truncation"
+    lost = f"; {encoded.lost:,} rows have no window with their whole answer" if encoded.lost else ""
+    out.say(f"training windows: {len(encoded.windows):,}; {share}{lost}")
     out.say(f"training on {accelerator.num_processes} x {accelerator.device.type} in {precision}")

@@ -56,7 +56,8 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     with problems.collect():
         checkpoint = inspect(recipe.model, kind)
         processor = load_processor(checkpoint, kind, out.say)
-        options = recipe.task.options.fitted(token_limit(checkpoint, processor))  # type: ignore[attr-defined]
+        limit = token_limit(checkpoint, processor)
+        options = recipe.task.options.fitted(limit, checkpoint.head)  # type: ignore[attr-defined]
     if on_hub(recipe.data):
         problems.raise_if_any()  # before a data set is downloaded
     with problems.collect():
@@ -67,7 +68,9 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
         check_space(run, checkpoint, recipe.train.keep)
     problems.raise_if_any()
     assert data is not None and checkpoint is not None
-    prepared = Prepared(recipe, data, checkpoint, kind(options, processor, data.labels))
+    task = kind(options, processor, data.labels, checkpoint.head)
+    task.given = [role for role in kind.inputs if role in data.columns]
+    prepared = Prepared(recipe, data, checkpoint, task)
     if run.facts and not overwrite:
         refuse_changes(run, prepared.identity())
     tell(data)
@@ -124,4 +127,8 @@ def tell(data: Data) -> None:
         out.warn(
             f"{len(data.skipped)} problems in rows that are left out (listed in run.json), such as "
             f"{data.skipped[0]}"
+        )
+    if data.corrected:
+        out.warn(
+            f"{len(data.corrected)} rows were put in order (listed in run.json), such as {data.corrected[0]}"
         )

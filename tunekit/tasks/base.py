@@ -27,7 +27,13 @@ Outputs = dict[str, Any]  # what `predict` returns; tensors with one row per win
 Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
 
+Kind = Literal["text", "texts", "words", "label", "labels", "number"]  # of a column's values
+
 IGNORE = -100  # a label that every transformers loss skips
+
+
+class Corrected(str):
+    """What `check` says of a row that it has put in order: worth counting, and no reason to refuse it."""
 
 
 @dataclass
@@ -38,21 +44,30 @@ class Window:
     notes: dict[str, Any] = field(default_factory=dict)  # for `target` and `decode`, never for the model
     outputs: dict[str, Any] = field(default_factory=dict)  # the window's row of `predict`, as numpy arrays
     cut: bool = False  # a part of the example is in no window
+    lost: bool = False  # set by `target`: the window cannot teach its example's answer, or not all of it
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a column is for: its kind, the column it is usually called, and other common names."""
+    """What a column is for: its kind, the column it is usually called, and other common names.
 
-    kind: Literal["text", "words", "label", "labels"]
+    A role that is not `needed` may be absent from the data, and then from every row. A role that stands
+    `instead_of` another is needed only where that one is absent.
+    """
+
+    kind: Kind
     column: str
     synonyms: tuple[str, ...] = ()
+    needed: bool = True
+    instead_of: str | None = None
 
 
 class Task(ABC):
-    """One kind of fine-tuning. A subclass declares its head and columns and fills in five methods."""
+    """One kind of fine-tuning. A subclass declares its heads and columns and fills in a few methods."""
 
-    auto_model: ClassVar[str]  # the head, by the name of its Auto class in transformers
+    heads: ClassVar[
+        tuple[str, ...]
+    ]  # by the names of their Auto classes; the first that a family has is used
     auto_processor: ClassVar[str] = "AutoTokenizer"
     processor_options: ClassVar[dict[str, Any]] = {}
     inputs: ClassVar[dict[str, Role]]  # what is given
@@ -64,8 +79,8 @@ class Task(ABC):
 
         model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-        def fitted(self, limit: int | None) -> Self:
-            """These options for a model that reads at most `limit` tokens.
+        def fitted(self, limit: int | None, head: str) -> Self:
+            """These options for a model that reads at most `limit` tokens with a head of an Auto class.
 
             Raises:
                 InputError: the user asked for more than the model reads.
@@ -81,9 +96,15 @@ class Task(ABC):
 
     options: Any
 
-    def __init__(self, options: Any, processor: Any, labels: Sequence[str] = ()) -> None:
+    def __init__(
+        self, options: Any, processor: Any, labels: Sequence[str] = (), head: str | None = None
+    ) -> None:
         self.options, self.processor, self.labels = options, processor, list(labels)
+        self.head = head or self.heads[0]  # the Auto class in use
         self.index = {label: i for i, label in enumerate(self.labels)}
+        self.given: list[str] = list(self.inputs)  # the inputs that the data has
+        self.learned: dict[str, Any] = {}  # what `learn` gave; stored with the model
+        self.decision: dict[str, Any] = {}  # what `tune` gave for the best model; stored with it
 
     @classmethod
     @abstractmethod
@@ -91,9 +112,31 @@ class Task(ABC):
         """The metrics that judge this task: one of `tunekit.metrics`, or one of the task's own."""
 
     @classmethod
-    def check(cls, options: Any, example: Example) -> Iterator[str]:
-        """Say what is wrong with a row that has its targets. By default nothing."""
+    def targets_for(cls, options: Any) -> dict[str, Role]:
+        """The targets of a task with these options."""
+        return cls.targets
+
+    @classmethod
+    def label_role(cls, options: Any) -> str | None:
+        """The role whose values are the label set of a task with these options."""
+        return cls.labels_from
+
+    @classmethod
+    def lacks(cls, processor: Any, head: str) -> Iterator[str]:
+        """Say what a processor lacks for this task with a head. By default nothing."""
         yield from ()
+
+    @classmethod
+    def check(cls, options: Any, example: dict[str, Any]) -> Iterator[str]:
+        """Say what is wrong with a row that has its targets. By default nothing.
+
+        A row may be put in order here; a `Corrected` text then says so.
+        """
+        yield from ()
+
+    def learn(self, rows: Sequence[Example]) -> dict[str, Any]:
+        """What the training rows tell before training, as JSON: kept in `learned`. By default nothing."""
+        return {}
 
     @abstractmethod
     def encode(self, example: Example) -> Iterable[Window]:
@@ -119,14 +162,26 @@ class Task(ABC):
         """The part of an answer that is held against the reference."""
         return answer
 
+    def tune(self, answers: Sequence[Answer], references: Sequence[Any]) -> dict[str, Any]:
+        """The settings, such as thresholds, with which `decide` scores best on validation rows, as JSON."""
+        return {}
+
+    def decide(self, answer: Answer) -> Answer:
+        """The final answer, by the settings in `decision`. By default the decoded one."""
+        return answer
+
+    def baselines(self, rows: Sequence[Example]) -> dict[str, list[Any]]:
+        """What one could answer without a model, by name: a comparable for each row. By default nothing."""
+        return {}
+
     @property
     def measure(self) -> metrics.Measure:
         """The metrics that judge this task with its options."""
         return self.judged_by(self.options)
 
-    def score(self, answer: Answer, reference: Any) -> metrics.Statistics:
-        """One example's statistics, which add up over examples."""
-        return self.measure.score(self.comparable(answer), reference)
+    def statistics(self, answers: Sequence[Answer], references: Sequence[Any]) -> list[metrics.Statistics]:
+        """Every example's statistics, which add up over examples."""
+        return self.measure.statistics([self.comparable(answer) for answer in answers], references)
 
     def summarize(self, totals: metrics.Totals) -> metrics.Metrics:
         """The metrics of any set, or resamples, of examples from the sums of their statistics."""
@@ -136,13 +191,26 @@ class Task(ABC):
         """The mean loss over the `count` targets of a batch, shape ()."""
         return model(**inputs).loss
 
+    def augment(self, inputs: Inputs, keys: Sequence[tuple[int, int, int]]) -> Inputs:
+        """A training batch with random changes that depend on each window's (seed, epoch, number) alone."""
+        return inputs
+
     def count(self, inputs: Inputs) -> int:
         """How many targets the loss of one window's inputs is a mean over; weighs micro-batches fairly."""
         return int((np.asarray(inputs["labels"]) != IGNORE).sum())
 
+    @property
+    def pads_left(self) -> bool:
+        """Whether windows are padded on the left when asked, as for text that the model continues."""
+        return False
+
     def model_options(self) -> dict[str, Any]:
         """What the model's configuration must know: by default, the label names."""
         return {"id2label": dict(enumerate(self.labels)), "label2id": dict(self.index)} if self.labels else {}
+
+    def prepare_model(self, model: Model) -> Model:
+        """Tell a loaded model what its configuration does not say. By default nothing."""
+        return model
 
 
 def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:

@@ -18,7 +18,7 @@ class TextClassification(Task):
     A text longer than `max_length` tokens is cut, and the share of such texts is reported.
     """
 
-    auto_model = "AutoModelForSequenceClassification"
+    heads = ("AutoModelForSequenceClassification",)
     inputs = {
         "text": Role(
             "text", "text", ("sentence", "review", "content", "body", "comment", "tweet", "document")
@@ -63,6 +63,9 @@ class TextClassification(Task):
 
     def comparable(self, answer: Answer) -> str:
         return str(answer["label"])
+
+    def model_options(self) -> dict[str, Any]:
+        return {**super().model_options(), "problem_type": "single_label_classification"}
 
     def reference(self, example: Example) -> str:
         return str(example["label"])

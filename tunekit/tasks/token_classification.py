@@ -24,7 +24,7 @@ class TokenClassification(Task):
     that the tokenizer drops altogether (control characters) is answered with "O".
     """
 
-    auto_model = "AutoModelForTokenClassification"
+    heads = ("AutoModelForTokenClassification",)
     processor_options = {"add_prefix_space": True}  # byte-level BPE needs it before words; others ignore it
     inputs = {"words": Role("words", "tokens", ("words", "token", "word"))}
     targets = {"tags": Role("labels", "ner_tags", ("tags", "labels", "ner", "pos_tags", "entities"))}

@@ -1,0 +1,19 @@
+"""Metrics: one file per form of answer. `base` says what a measure is."""
+
+from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
+from tunekit.metrics.labels import CLASSIFICATION, WORDS
+from tunekit.metrics.tagging import ENTITIES, entities
+
+MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, WORDS)}
+
+__all__ = [
+    "CLASSIFICATION",
+    "ENTITIES",
+    "MEASURES",
+    "WORDS",
+    "Measure",
+    "Metrics",
+    "Statistics",
+    "Totals",
+    "entities",
+]

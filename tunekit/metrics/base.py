@@ -1,0 +1,58 @@
+"""Metrics, each in two halves: what one example contributes, and what a sum of contributions means.
+
+    score(prediction, reference)  ->  {"tp/PER": 1, "fn/LOC": 1}     one example's statistics
+    summarize(totals)             ->  {"f1": 0.67, ...}              of any set, or resample, of examples
+
+Statistics add up, so that the score of a thousand bootstrap resamples is one matrix product.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Statistics = dict[str, float]  # one example's, additive
+Totals = Mapping[str, NDArray[np.float64]]  # sums of statistics, shape (resamples,)
+Metrics = dict[str, NDArray[np.float64]]  # by name, shape (resamples,)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A family of metrics over one form of answer."""
+
+    name: str
+    score: Callable[[Any, Any], Statistics]
+    summarize: Callable[[Totals], Metrics]
+    names: tuple[str, ...]  # every metric that `summarize` gives
+    reported: tuple[str, ...]  # those that are shown unasked; the first picks the best model
+    form: str  # of what is compared, a key of `evaluation.FORMS`: label, labels, number, texts
+    lower_is_better: tuple[str, ...] = ()
+    score_all: Callable[[Sequence[Any], Sequence[Any]], list[Statistics]] | None = None  # where ranks matter
+
+    def statistics(self, predictions: Sequence[Any], references: Sequence[Any]) -> list[Statistics]:
+        """The statistics of every example of a set."""
+        if self.score_all is not None:
+            return self.score_all(predictions, references)
+        return [self.score(p, r) for p, r in zip(predictions, references, strict=True)]
+
+    def better(self, metric: str, value: float, than: float) -> bool:
+        """Whether one value of a metric beats another."""
+        return value < than if metric in self.lower_is_better else value > than
+
+
+def stacked(totals: Totals, kind: str) -> NDArray[np.float64]:
+    """The totals `tp/a`, `tp/b`, ... as rows, for all names that occur under any kind."""
+    names = sorted({key.split("/", 1)[1] for key in totals if "/" in key})
+    shape = np.shape(next(iter(totals.values()))) if totals else ()
+    zero = np.zeros(shape)
+    rows = [totals.get(f"{kind}/{name}", zero) for name in names]
+    return np.stack(rows) if rows else np.zeros((1, *shape))
+
+
+def ratio(part: Any, whole: Any) -> NDArray[np.float64]:
+    """`part / whole`, and 0 where there is nothing to divide by."""
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    zero = np.zeros(np.broadcast(part, whole).shape)
+    return np.asarray(np.divide(part, whole, out=zero, where=whole != 0))

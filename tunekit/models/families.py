@@ -1,0 +1,52 @@
+"""What the families of models can do: which has a head for which task."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tunekit import tasks
+from tunekit.errors import InputError, listing
+from tunekit.tasks.base import Task
+
+
+def find_head(name: str, config: Any, kind: type[Task]) -> str:
+    """The head that a checkpoint's family has for the task.
+
+    Raises:
+        InputError: it has none; says what it can do.
+    """
+    head = head_of(type(config), kind)
+    if head is None:
+        able = list(able_tasks(config))
+        asked = next(each for each in tasks.names() if tasks.find(each) is kind)
+        raise InputError(
+            f"model {name!r} ({config.model_type}) has no head for {asked}; "
+            f"it can do {listing(able) if able else 'no task of tunekit'}; choose another checkpoint or task"
+        )
+    return head
+
+
+def classes(head: str) -> Mapping[type, Any]:
+    """The model classes behind an Auto class, by configuration class."""
+    import transformers
+
+    return getattr(transformers, head)._model_mapping  # type: ignore[no-any-return]
+
+
+def head_of(config: type, kind: type[Task]) -> str | None:
+    """The first of a task's heads that a family has.
+
+    A family that reads in both directions can fill a mask, and cannot write from left to right, whatever
+    classes it has for that.
+    """
+    for head in kind.heads:
+        both_ways = head == "AutoModelForCausalLM" and config in classes("AutoModelForMaskedLM")
+        if config in classes(head) and not both_ways:
+            return head
+    return None
+
+
+def able_tasks(config: Any) -> Iterator[str]:
+    """The tasks that a checkpoint's family has heads for."""
+    for name in tasks.names():
+        if head_of(type(config), tasks.find(name)):
+            yield name
