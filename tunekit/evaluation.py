@@ -84,7 +84,7 @@ def decoded(
 
     device = next(model.parameters()).device
     processes = accelerator.num_processes if accelerator else 1
-    batches = pack(encoded.lengths, CPU_TOKENS if device.type == "cpu" else GPU_TOKENS)
+    batches = pack(task.work(encoded.lengths), CPU_TOKENS if device.type == "cpu" else GPU_TOKENS)
     outputs: dict[int, dict[str, Any]] = {}
     training = model.training
     model.eval()
@@ -135,7 +135,9 @@ def baselines(task: Task, rows: Rows) -> dict[str, Estimate]:
     for name, answers in task.baselines(rows).items():
         statistics = task.measure.statistics(answers, references)
         estimates = stats.estimate(statistics, task.measure.summarize)
-        found |= {f"{name}_{metric}": estimates[metric] for metric in task.measure.reported}
+        found |= {
+            f"{name}_{metric}": estimates[metric] for metric in task.measure.reported if metric in estimates
+        }
     return found
 
 

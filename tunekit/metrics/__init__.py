@@ -2,14 +2,16 @@
 
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
+from tunekit.metrics.rouge import ROUGE
 from tunekit.metrics.tagging import ENTITIES, entities
 
-MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, WORDS)}
+MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, WORDS, ROUGE)}
 
 __all__ = [
     "CLASSIFICATION",
     "ENTITIES",
     "MEASURES",
+    "ROUGE",
     "WORDS",
     "Measure",
     "Metrics",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from tunekit import metrics
@@ -198,6 +199,10 @@ class Task(ABC):
     def count(self, inputs: Inputs) -> int:
         """How many targets the loss of one window's inputs is a mean over; weighs micro-batches fairly."""
         return int((np.asarray(inputs["labels"]) != IGNORE).sum())
+
+    def work(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many tokens it takes to answer windows of some lengths, for batches of even size."""
+        return lengths
 
     @property
     def pads_left(self) -> bool:
