@@ -42,9 +42,9 @@ def make_fitting(
 
 
 def gradients(optimization: Optimization, steps: Any, number: int = 0) -> dict[str, Any]:
-    """The gradients of one step, by parameter."""
+    """The gradients of one step by parameter, in double precision: what differs is then no rounding."""
     optimization.forget()
-    optimization.model.train()
+    optimization.model.train().double()
     gradients_or_less(optimization, steps, steps[number])
     named = optimization.model.named_parameters()
     return {name: p.grad.detach().clone() for name, p in named if p.grad is not None}

@@ -41,9 +41,8 @@ def byte_pairs(special: list[str]) -> tuple[dict[str, int], list[str]]:
     return model["vocab"], [tuple(merge) for merge in model["merges"]]
 
 
-def unigrams() -> list[tuple[str, float]]:
+def unigrams(pieces: Iterable[str] = ("<pad>", "</s>", "<unk>")) -> list[tuple[str, float]]:
     """A Unigram vocabulary with scores: the words behind a word mark, and every letter."""
-    pieces = ["<pad>", "</s>", "<unk>"]
     scored = [(piece, 0.0) for piece in pieces]
     scored += [(f"\u2581{word}", -2.0) for word in WORDS]
     letters = dict.fromkeys(["\u2581", *LETTERS, *LETTERS.upper(), *".,!?'-0123456789"])
@@ -125,6 +124,145 @@ def t5(folder: Path, **settings: Any) -> Path:
     return save(folder, T5ForConditionalGeneration(config), T5Tokenizer(vocab=vocab, extra_ids=0))
 
 
+def electra(folder: Path, **settings: Any) -> Path:
+    from transformers import ElectraConfig, ElectraForPreTraining, ElectraTokenizer
+
+    config = ElectraConfig(
+        vocab_size=len(wordpiece()), embedding_size=32, max_position_embeddings=64, **SIZES, **settings
+    )
+    return save(
+        folder, ElectraForPreTraining(config), ElectraTokenizer(vocab=wordpiece(), model_max_length=64)
+    )
+
+
+def deberta(folder: Path, **settings: Any) -> Path:
+    from transformers import DebertaV2Config, DebertaV2ForMaskedLM, DebertaV2Tokenizer
+
+    vocab = unigrams(["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"])
+    config = DebertaV2Config(  # as in version 3: relative positions, shared by keys and queries
+        vocab_size=len(vocab),
+        max_position_embeddings=64,
+        type_vocab_size=0,
+        relative_attention=True,
+        position_buckets=16,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        pos_att_type="p2c|c2p",
+        position_biased_input=False,
+        **SIZES,
+        **settings,
+    )
+    return save(folder, DebertaV2ForMaskedLM(config), DebertaV2Tokenizer(vocab=vocab, unk_id=3))
+
+
+def modernbert(folder: Path, **settings: Any) -> Path:
+    from transformers import (
+        BertTokenizer,
+        ModernBertConfig,
+        ModernBertForMaskedLM,
+        PreTrainedTokenizerFast,
+    )
+
+    config = ModernBertConfig(
+        vocab_size=len(wordpiece()),
+        max_position_embeddings=64,
+        local_attention=16,
+        pad_token_id=0,
+        cls_token_id=2,
+        sep_token_id=3,
+        bos_token_id=2,
+        eos_token_id=3,
+        **SIZES,
+        **settings,
+    )
+    bert_like = BertTokenizer(vocab=wordpiece())
+    words = {name: value for name, value in bert_like.special_tokens_map.items() if isinstance(value, str)}
+    tokenizer = PreTrainedTokenizerFast(  # gives no segment ids, as the real one
+        tokenizer_object=bert_like.backend_tokenizer,
+        model_input_names=["input_ids", "attention_mask"],
+        model_max_length=64,
+        **words,
+    )
+    return save(folder, ModernBertForMaskedLM(config), tokenizer)
+
+
+def llama(folder: Path, **settings: Any) -> Path:
+    from transformers import GPT2Tokenizer, LlamaConfig, LlamaForCausalLM
+
+    vocab, merges = byte_pairs(["<|endoftext|>"])
+    end = vocab["<|endoftext|>"]
+    config = LlamaConfig(
+        vocab_size=len(vocab),
+        num_key_value_heads=1,
+        max_position_embeddings=64,
+        bos_token_id=end,
+        eos_token_id=end,
+        tie_word_embeddings=True,
+        **SIZES,
+        **settings,
+    )
+    return save(folder, LlamaForCausalLM(config), GPT2Tokenizer(vocab=vocab, merges=merges))
+
+
+def qwen(folder: Path, **settings: Any) -> Path:
+    from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
+
+    vocab, merges = byte_pairs(["<|endoftext|>"])
+    end = vocab["<|endoftext|>"]
+    config = Qwen3Config(
+        vocab_size=len(vocab),
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=64,
+        bos_token_id=end,
+        eos_token_id=end,
+        **SIZES,
+        **settings,
+    )
+    return save(folder, Qwen3ForCausalLM(config), Qwen2Tokenizer(vocab=vocab, merges=merges))
+
+
+def mt5(folder: Path, **settings: Any) -> Path:
+    from transformers import MT5Config, MT5ForConditionalGeneration, T5Tokenizer
+
+    vocab = unigrams()
+    config = MT5Config(
+        vocab_size=len(vocab),
+        d_model=32,
+        d_kv=16,
+        d_ff=48,
+        num_layers=2,
+        num_heads=2,
+        decoder_start_token_id=0,
+        **settings,
+    )
+    return save(folder, MT5ForConditionalGeneration(config), T5Tokenizer(vocab=vocab, extra_ids=0))
+
+
+def bart(folder: Path, **settings: Any) -> Path:
+    from transformers import BartConfig, BartForConditionalGeneration, BartTokenizer
+
+    vocab, merges = byte_pairs(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    config = BartConfig(
+        vocab_size=len(vocab),
+        max_position_embeddings=64,
+        d_model=32,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=48,
+        decoder_ffn_dim=48,
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        forced_eos_token_id=2,
+        **settings,
+    )
+    return save(folder, BartForConditionalGeneration(config), BartTokenizer(vocab=vocab, merges=merges))
+
+
 def vit(folder: Path, **settings: Any) -> Path:
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -135,8 +273,15 @@ FAMILIES: dict[str, Callable[..., Path]] = {
     "bert": bert,
     "distilbert": distilbert,
     "roberta": roberta,
+    "electra": electra,
+    "deberta-v2": deberta,
+    "modernbert": modernbert,
     "gpt2": gpt2,
+    "llama": llama,
+    "qwen3": qwen,
     "t5": t5,
+    "mt5": mt5,
+    "bart": bart,
 }
 NO_DROPOUT = {
     "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
@@ -144,7 +289,36 @@ NO_DROPOUT = {
     "roberta": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "classifier_dropout": 0.0},
     "t5": {"dropout_rate": 0.0, "classifier_dropout": 0.0},
+    "electra": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "deberta-v2": {
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "pooler_dropout": 0.0,
+        "cls_dropout": 0.0,
+    },
+    "modernbert": {
+        "attention_dropout": 0.0,
+        "mlp_dropout": 0.0,
+        "embedding_dropout": 0.0,
+        "classifier_dropout": 0.0,
+    },
+    "llama": {"classifier_dropout": 0.0},
+    "qwen3": {"classifier_dropout": 0.0},
+    "mt5": {"dropout_rate": 0.0, "classifier_dropout": 0.0},
+    "bart": {"dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0, "classifier_dropout": 0.0},
 }
+
+
+def cells() -> list[tuple[str, str]]:
+    """Every task with every family that can do it, as `tunekit tasks --families` shows them."""
+    from tunekit.models.families import table
+
+    return [(task, family) for family, able in table().items() for task, head in able.items() if head]
+
+
+def able(task: str) -> list[str]:
+    """The families that can do a task."""
+    return [family for name, family in cells() if name == task]
 
 
 def save(folder: Path, model: Any, tokenizer: Any = None) -> Path:
@@ -187,7 +361,21 @@ def sentences(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
-DATA = {"text-classification": reviews, "token-classification": sentences}
+def documents(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Reviews of different lengths with what they say in two words."""
+    rows = []
+    for i in range(start, start + count):
+        word = "great" if i % 2 else "dull"
+        filler = " ".join(WORDS[:3][j % 3] for j in range(1 + i * 7 % 11))
+        rows.append({"document": f"{filler} was {word} and {word}", "summary": f"{word} film"})
+    return rows
+
+
+DATA = {
+    "text-classification": reviews,
+    "token-classification": sentences,
+    "summarization": documents,
+}
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> Path:

@@ -7,6 +7,22 @@ from tunekit import tasks
 from tunekit.errors import InputError, listing
 from tunekit.tasks.base import Task
 
+FAMILIES = (  # that every task is tested with, by what a configuration calls its model type
+    "bert",
+    "roberta",
+    "distilbert",
+    "electra",
+    "deberta-v2",
+    "modernbert",
+    "gpt2",
+    "llama",
+    "qwen3",
+    "t5",
+    "mt5",
+    "bart",
+    "vit",
+)
+
 
 def find_head(name: str, config: Any, kind: type[Task]) -> str:
     """The head that a checkpoint's family has for the task.
@@ -50,3 +66,14 @@ def able_tasks(config: Any) -> Iterator[str]:
     for name in tasks.names():
         if head_of(type(config), tasks.find(name)):
             yield name
+
+
+def table() -> dict[str, dict[str, str | None]]:
+    """For each family and task the head that is used, or None where the family cannot do the task."""
+    from transformers import CONFIG_MAPPING
+
+    kinds = {name: tasks.find(name) for name in tasks.names()}
+    return {
+        family: {name: head_of(CONFIG_MAPPING[family], kind) for name, kind in kinds.items()}
+        for family in FAMILIES
+    }

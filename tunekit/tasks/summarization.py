@@ -58,17 +58,17 @@ class Summarization(Task):
         lead: int = Field(3, ge=1, description="first sentences that the baseline takes for a summary")
 
         def fitted(self, limit: int | None, head: str) -> Self:
-            summary = self.max_summary if head == CONTINUES else 0  # is read together with the document
-            if limit is None or self.max_document + summary <= limit and self.max_summary <= limit:
+            if limit is None:
                 return self
-            given = [key for key in ("max_document", "max_summary") if key in self.model_fields_set]
-            if given or limit < SHORTEST + self.max_summary:
-                asked = " and ".join(
-                    f"task.{key} is {getattr(self, key)}" for key in given or ["max_summary"]
-                )
-                both = " of document and summary together" if summary else ""
-                raise InputError(f"{asked}, but the model takes at most {limit} tokens{both}; lower it")
-            return self.model_copy(update={"max_document": limit - summary})
+            given, together = self.model_fields_set, head == CONTINUES
+            summary = self.max_summary if "max_summary" in given else min(self.max_summary, limit // 4)
+            room = limit - summary if together else limit
+            document = self.max_document if "max_document" in given else min(self.max_document, room)
+            if document > room or room < SHORTEST or summary > limit:
+                lengths = f"task.max_document is {self.max_document} and task.max_summary {self.max_summary}"
+                where = "for both together" if together else "for each"
+                raise InputError(f"{lengths}, but the model has {limit} tokens {where}; lower them")
+            return self.model_copy(update={"max_document": document, "max_summary": summary})
 
     options: Options
 

@@ -1,0 +1,65 @@
+"""Answers of saved models as somebody without tunekit would get them; run as a script of its own.
+
+python plain.py jobs.json      each job is name, folder, Auto class, rows by role, options
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+Row = dict[str, Any]
+
+
+def label_of_text(model: Any, folder: str, row: Row, options: Row) -> str:
+    """The likeliest label."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    best = model(**tokenizer(row["text"], return_tensors="pt")).logits[0].argmax(-1)
+    return str(model.config.id2label[int(best)])
+
+
+def labels_of_words(model: Any, folder: str, row: Row, options: Row) -> list[str]:
+    """The likeliest label of each word's first token."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    encoded = tokenizer(row["words"], is_split_into_words=True, return_tensors="pt")
+    best, first = model(**encoded).logits[0].argmax(-1), dict[int, str]()
+    for position, word in enumerate(encoded.word_ids(0)):
+        if word is not None and word not in first:
+            first[word] = model.config.id2label[int(best[position])]
+    return [first[word] for word in range(len(row["words"]))]
+
+
+def summary_of_document(model: Any, folder: str, row: Row, options: Row) -> str:
+    """What the model writes after it has read a document."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    encoded = tokenizer(options["prefix"] + row["document"], return_tensors="pt")
+    return str(tokenizer.decode(model.generate(**encoded)[0], skip_special_tokens=True)).strip()
+
+
+def continued_document(model: Any, folder: str, row: Row, options: Row) -> str:
+    """What the model writes behind a document."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    text = options["prefix"] + row["document"] + options["separator"]
+    encoded = tokenizer(text, return_tensors="pt")
+    written = model.generate(**encoded)[0][encoded["input_ids"].shape[1] :]
+    return str(tokenizer.decode(written, skip_special_tokens=True)).strip()
+
+
+ANSWERS = {
+    "AutoModelForSequenceClassification": label_of_text,
+    "AutoModelForTokenClassification": labels_of_words,
+    "AutoModelForSeq2SeqLM": summary_of_document,
+    "AutoModelForCausalLM": continued_document,
+}
+
+if __name__ == "__main__":
+    found = {}
+    for name, folder, head, rows, options in json.loads(Path(sys.argv[1]).read_text()):
+        model = getattr(transformers, head).from_pretrained(folder).eval()
+        with torch.no_grad():
+            found[name] = [ANSWERS[head](model, folder, row, options) for row in rows]
+    assert "tunekit" not in sys.modules
+    print(json.dumps(found))
