@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,6 +193,34 @@ def test_evaluate_takes_a_bare_model_folder(run: Path, tmp_path: Path, command: 
     assert code == 0
     assert json.loads(out)["metrics"]["test"]["accuracy"]["n"] == 6
     assert (tmp_path / "scores" / "predictions" / "test.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_a_model_on_the_hub_is_taken_by_its_id(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "hub" / "models--ada--reviews"
+    (copy / "refs").mkdir(parents=True)
+    (copy / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(run / "model", copy / "snapshots" / ("0" * 40))  # what a download leaves in the cache
+    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    found = [
+        subprocess.run(
+            [sys.executable, "-m", "tunekit", "predict", model],
+            input="a good film",
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        ).stdout
+        for model in ("ada/reviews", str(run))
+    ]
+    assert json.loads(found[0])["prediction"]["label"] in ("positive", "negative")
+    assert found[0] == found[1]
+
+
+def test_a_model_that_the_hub_cannot_give_is_the_environments_fault(command: Command) -> None:
+    code, _, said = command("predict", "nobody/nothing")
+    assert code == 3
+    assert "is no folder here, and cannot be fetched from the Hub" in said
 
 
 def test_evaluate_refuses_a_label_that_the_model_does_not_know(

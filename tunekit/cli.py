@@ -27,7 +27,7 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to override.")
 ]
 RunOrModel = Annotated[
-    str, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, or a model folder in one.")
+    str, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, a model folder, or a Hub id.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -144,11 +144,21 @@ def recipes(
 
 
 @app.command()
-def tasks(as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False) -> None:
+def tasks(
+    families: Annotated[
+        bool, typer.Option("--families", help="Show which family of models can do which task.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
     """List the tasks."""
     begin(as_json=as_json, quiet=quiet)
     from tunekit import tasks as kinds
 
+    if families:
+        show_families()
+        return
     found = {name: (kinds.find(name).__doc__ or "").splitlines()[0] for name in kinds.names()}
     out.result({"tasks": found}, "\n".join(f"{name:<24}{text}" for name, text in found.items()))
 
@@ -160,6 +170,19 @@ def schema(as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False) 
     from tunekit.recipe.schema import schema as make_schema
 
     print(json.dumps(make_schema(), indent=2))
+
+
+def show_families() -> None:
+    """Print the head that each family of models has for each task."""
+    from tunekit.models.families import table as able
+
+    found = able()
+    names = list(next(iter(found.values())))
+    rows = [
+        [family, *((heads[name] or "-").removeprefix("AutoModelFor") for name in names)]
+        for family, heads in found.items()
+    ]
+    out.result({"families": found}, table(["family", *names], rows))
 
 
 def begin(*, as_json: bool, quiet: bool = False, offline: bool = False) -> None:

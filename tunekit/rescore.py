@@ -19,10 +19,15 @@ OTHER_DATA = ("data.path", "data.config", "data.revision", "data.splits", "data.
 def recipe_for(path: Path, folder: Path, overrides: Sequence[str]) -> Recipe:
     """The run's recipe, or for a bare model folder one made from the model, with the overrides."""
     file = path / "recipe.yaml"
-    if file.is_file() and folder != path:
+    if file.is_file() and in_run(path, folder):
         return recipes.load(file, overrides, out.say)
     name, task = load_task(folder)
     return recipes.of_model({"name": name, **task.options.model_dump(mode="json")}, folder, overrides)
+
+
+def in_run(path: Path, folder: Path) -> bool:
+    """Whether a model folder is that of the run at `path`, and no bare one or one from the Hub."""
+    return folder == path / "model"
 
 
 def names_data(overrides: Sequence[str]) -> bool:
@@ -55,7 +60,7 @@ def rows_to_score(
 
 def score_folder(path: Path, folder: Path, overrides: Sequence[str]) -> Path:
     """Where scores go: the run for its own data, else a folder named after the data asked for."""
-    inside = folder != path
+    inside = in_run(path, folder)
     if inside and not overrides:
         return path
     digest = hashlib.sha256(repr(list(overrides)).encode()).hexdigest()[:8]

@@ -16,7 +16,7 @@ from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.prepare import already_finished, assemble, check, named_checkpoint
 from tunekit.recipe import Recipe
-from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
+from tunekit.rescore import in_run, names_data, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, choose
 
 
@@ -74,7 +74,7 @@ def evaluate(
     folder = find_folder(path)
     recipe = recipe_for(path, folder, overrides)
     _, task = load_task(folder)
-    before = None if folder == path or names_data(overrides) else Run(path).facts["data"]
+    before = Run(path).facts["data"] if in_run(path, folder) and not names_data(overrides) else None
     name, data = rows_to_score(recipe, task, split, before=before)
     rows = data.splits[name]
     scores = evaluation.evaluate(task, load_weights(folder, task), rows, further=recipe.metrics)

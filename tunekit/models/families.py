@@ -20,7 +20,6 @@ FAMILIES = (  # that every task is tested with, by what a configuration calls it
     "t5",
     "mt5",
     "bart",
-    "vit",
 )
 
 

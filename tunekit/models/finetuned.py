@@ -1,22 +1,35 @@
 """A model folder that tunekit made, loaded back with plain transformers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from tunekit import tasks
-from tunekit.errors import InputError, first_line
+from tunekit.errors import EnvironmentFailure, InputError, first_line
 from tunekit.models.checkpoint import check_weights, read_config
 from tunekit.models.families import find_head
 from tunekit.tasks.base import Task
 
+HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
+WANTED = (
+    "*.json",
+    "*.safetensors",
+    "*.txt",
+    "*.model",
+    "*.jinja",
+)  # of a repository, and nothing that could run
+
 
 def find_folder(path: Path) -> Path:
-    """The model folder of a run, or the folder itself.
+    """The model folder of a run, the folder itself, or a copy of a model on the Hub.
 
     Raises:
-        InputError: neither holds a model that tunekit made.
+        InputError: none of them holds a model that tunekit made.
+        EnvironmentFailure: the Hub cannot be reached.
     """
+    if not path.exists() and HUB_ID.fullmatch(str(path)):
+        return fetched(str(path))
     for folder in (path / "model", path):
         if (folder / "tunekit.json").is_file():
             return folder
@@ -25,6 +38,33 @@ def find_folder(path: Path) -> Path:
     raise InputError(
         f"{path} is neither a run nor a model that tunekit made (no tunekit.json); check the path"
     )
+
+
+def fetched(name: str) -> Path:
+    """A copy of a model on the Hub that tunekit made.
+
+    Raises:
+        InputError: there is none of that name, or tunekit did not make it.
+        EnvironmentFailure: the Hub cannot be reached.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=list(WANTED)))
+    except RepositoryNotFoundError as error:
+        raise InputError(
+            f"{name!r} is no folder here, and no model of the Hub ({first_line(error)}); correct the name, "
+            "or log in when it is private"
+        ) from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise EnvironmentFailure(
+            f"{name!r} is no folder here, and cannot be fetched from the Hub ({first_line(error)}); "
+            "check the name and the network"
+        ) from None
+    if not (folder / "tunekit.json").is_file():
+        raise InputError(f"model {name!r} of the Hub was not made by tunekit (it has no tunekit.json)")
+    return folder
 
 
 def load_task(folder: Path) -> tuple[str, Task]:

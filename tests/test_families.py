@@ -1,0 +1,36 @@
+"""Which family can do what: shown by a command, and held against the libraries."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests import tiny
+from tunekit.models.families import FAMILIES, table
+
+
+def test_every_family_that_is_shown_has_a_tiny_model() -> None:
+    assert set(FAMILIES) == set(tiny.FAMILIES)
+
+
+def test_models_that_read_both_ways_write_no_summaries() -> None:
+    heads = {family: row["summarization"] for family, row in table().items()}
+    assert [family for family in ("bert", "roberta", "electra", "modernbert") if heads[family]] == []
+
+
+def test_encoder_decoders_answer_and_decoders_continue() -> None:
+    heads = {family: row["summarization"] for family, row in table().items()}
+    assert {heads[family] for family in ("t5", "mt5", "bart")} == {"AutoModelForSeq2SeqLM"}
+    assert {heads[family] for family in ("gpt2", "llama", "qwen3")} == {"AutoModelForCausalLM"}
+
+
+@pytest.mark.slow
+def test_the_command_shows_the_table() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tunekit", "tasks", "--families", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["families"] == table()
