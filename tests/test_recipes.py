@@ -1,6 +1,7 @@
 """The shipped recipes, and the schema that editors read."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,31 @@ def test_a_shipped_recipe_begins_with_its_schema_what_it_is_and_its_command(name
     assert any(line.strip("# ") == f"tunekit finetune {name}" for line in lines)
 
 
+def facts(name: str, what: str) -> set[str]:
+    """What a recipe's comment says that its data set has: Columns or Splits."""
+    (line,) = re.findall(rf"^# .*\b{what}: ([^.]+)\.", shipped()[name].read_text(), re.MULTILINE)
+    return set(line.split(", "))
+
+
 @pytest.mark.parametrize("name", shipped())
-def test_a_shipped_recipe_names_a_column_for_every_role(name: str) -> None:
+def test_a_shipped_recipe_uses_columns_and_splits_that_its_data_set_has(name: str) -> None:
+    data = load(name).data
+    assert set((data.columns or {}).values()) <= facts(name, "Columns")
+    assert {split for split in (data.splits or {}).values() if split} <= facts(name, "Splits")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_recipe_names_a_column_for_every_role_that_is_needed(name: str) -> None:
     recipe = load(name)
     kind = tasks.find(recipe.task.name)
-    assert {*kind.inputs, *kind.targets} <= set(recipe.data.columns or {})
+    roles = {**kind.inputs, **kind.targets_for(recipe.task.options)}
+    needed = {role for role, spec in roles.items() if spec.needed and spec.instead_of is None}
+    stood_for = {roles[role].instead_of for role in recipe.data.columns or {} if role in roles}
+    assert needed <= {*(recipe.data.columns or {}), *stood_for}
+
+
+def test_there_are_recipes_for_every_task() -> None:
+    assert {load(name).task.name for name in shipped()} == set(tasks.names())
 
 
 def test_the_schema_file_is_the_schema_of_the_code() -> None:

@@ -12,13 +12,7 @@ from tunekit.models.families import find_head
 from tunekit.tasks.base import Task
 
 HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
-WANTED = (
-    "*.json",
-    "*.safetensors",
-    "*.txt",
-    "*.model",
-    "*.jinja",
-)  # of a repository, and nothing that could run
+WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # nothing that could run
 
 
 def find_folder(path: Path) -> Path:
