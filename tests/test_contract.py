@@ -118,6 +118,18 @@ def test_answers_do_not_depend_on_targets_or_on_the_batch(
     assert all(nearly(a, b) for a, b in zip(with_targets, one_by_one, strict=True))
 
 
+@every_cell
+def test_predict_answers_a_file_as_the_evaluation_did(
+    name: str, family: str, finished: Callable[[str, str], Run], data: Callable[[str], Path]
+) -> None:
+    run = finished(name, family)
+    lines = (run.path / "predictions" / "test.jsonl").read_text().splitlines()
+    wanted = [json.loads(line) for line in lines]
+    found = list(workflow.predict(run.path, str(data(name) / "test.jsonl")))
+    assert [row["id"] for row in found] == [row["id"] for row in wanted]
+    assert all(nearly(a["prediction"], b["prediction"]) for a, b in zip(found, wanted, strict=True))
+
+
 def nearly(a: Any, b: Any) -> bool:
     """Whether two answers are equal up to rounding."""
     from tunekit.finish import same
