@@ -289,7 +289,11 @@ NO_DROPOUT = {
     "roberta": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "classifier_dropout": 0.0},
     "t5": {"dropout_rate": 0.0, "classifier_dropout": 0.0},
-    "electra": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "electra": {
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "summary_last_dropout": 0.0,
+    },
     "deberta-v2": {
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
