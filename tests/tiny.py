@@ -131,6 +131,19 @@ def vit(folder: Path, **settings: Any) -> Path:
     return save(folder, ViTForImageClassification(ViTConfig(image_size=8, patch_size=4, **SIZES, **settings)))
 
 
+def llama(folder: Path, **settings: Any) -> Path:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    vocab, merges = byte_pairs(["<s>", "</s>"])
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    config = LlamaConfig(vocab_size=len(vocab), max_position_embeddings=64, **SIZES, **settings)
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+    return save(folder, LlamaForCausalLM(config), wrapped)
+
+
 FAMILIES: dict[str, Callable[..., Path]] = {
     "bert": bert,
     "distilbert": distilbert,
@@ -187,7 +200,31 @@ def sentences(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
-DATA = {"text-classification": reviews, "token-classification": sentences}
+def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Questions for a place or a person, in contexts of different lengths."""
+    people, places = ["Ada", "Bob"], ["Paris", "Rome"]
+    rows = []
+    for i in range(start, start + count):
+        filler = " ".join(["the", "film", "was", "not", "fine", "and"][: i % 7])
+        person, place = people[i // 2 % 2], places[i // 4 % 2]
+        context = f"{filler} {person} went to {place}".strip()
+        answer = person if i % 2 else place
+        rows.append(
+            {
+                "id": f"q{i}",
+                "question": "is it Ada or Bob" if i % 2 else "went to",
+                "context": context,
+                "answers": {"text": [answer], "answer_start": [context.index(answer)]},
+            }
+        )
+    return rows
+
+
+DATA = {
+    "question-answering": questions,
+    "text-classification": reviews,
+    "token-classification": sentences,
+}
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> Path:

@@ -2,18 +2,21 @@
 
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
+from tunekit.metrics.spans import SQUAD, score_span
 from tunekit.metrics.tagging import ENTITIES, entities
 
-MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, WORDS)}
+MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, SQUAD, WORDS)}
 
 __all__ = [
     "CLASSIFICATION",
     "ENTITIES",
     "MEASURES",
+    "SQUAD",
     "WORDS",
     "Measure",
     "Metrics",
     "Statistics",
     "Totals",
     "entities",
+    "score_span",
 ]

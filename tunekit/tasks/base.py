@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from tunekit import metrics
 from tunekit.errors import InputError
@@ -27,7 +27,7 @@ Outputs = dict[str, Any]  # what `predict` returns; tensors with one row per win
 Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
 
-Kind = Literal["text", "texts", "words", "label", "labels", "number"]  # of a column's values
+Kind = Literal["text", "texts", "words", "label", "labels", "number", "answers"]  # of a column's values
 
 IGNORE = -100  # a label that every transformers loss skips
 
@@ -211,6 +211,21 @@ class Task(ABC):
     def prepare_model(self, model: Model) -> Model:
         """Tell a loaded model what its configuration does not say. By default nothing."""
         return model
+
+
+class OverlappingOptions(Task.Options):
+    """Options of a task that cuts long examples into overlapping windows."""
+
+    max_length: int
+    stride: int
+
+    @model_validator(mode="after")
+    def stride_leaves_room(self) -> Self:
+        if "stride" in self.model_fields_set and self.stride > self.max_length // 2:
+            raise ValueError(
+                f"stride {self.stride} is more than half of max_length {self.max_length}; lower it"
+            )
+        return self
 
 
 def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
