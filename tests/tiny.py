@@ -201,20 +201,19 @@ def sentences(count: int, *, start: int = 0) -> list[dict[str, Any]]:
 
 
 def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:
-    """Questions for a place or a person, in contexts of different lengths."""
+    """Questions about where somebody went, in contexts of different lengths, all different."""
     people, places = ["Ada", "Bob"], ["Paris", "Rome"]
+    words = "the film was not fine and the cast was dull".split()
     rows = []
     for i in range(start, start + count):
-        filler = " ".join(["the", "film", "was", "not", "fine", "and"][: i % 7])
-        person, place = people[i // 2 % 2], places[i // 4 % 2]
-        context = f"{filler} {person} went to {place}".strip()
-        answer = person if i % 2 else place
+        person, place = people[i % 2], places[i // 2 % 2]
+        context = " ".join([*words[: i % 7], person, "went", "to", place, *words[: i % 11]])
         rows.append(
             {
                 "id": f"q{i}",
-                "question": "is it Ada or Bob" if i % 2 else "went to",
+                "question": f"{person} went to",
                 "context": context,
-                "answers": {"text": [answer], "answer_start": [context.index(answer)]},
+                "answers": {"text": [place], "answer_start": [context.index(place)]},
             }
         )
     return rows

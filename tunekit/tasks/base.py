@@ -217,11 +217,11 @@ class OverlappingOptions(Task.Options):
     """Options of a task that cuts long examples into overlapping windows."""
 
     max_length: int
-    stride: int
+    stride: int | None
 
     @model_validator(mode="after")
     def stride_leaves_room(self) -> Self:
-        if "stride" in self.model_fields_set and self.stride > self.max_length // 2:
+        if "stride" in self.model_fields_set and (self.stride or 0) > self.max_length // 2:
             raise ValueError(
                 f"stride {self.stride} is more than half of max_length {self.max_length}; lower it"
             )

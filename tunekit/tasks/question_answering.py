@@ -53,7 +53,9 @@ class QuestionAnswering(Task):
         """Settings of question answering."""
 
         max_length: int = Field(384, ge=16, description="longest window of question and context, in tokens")
-        stride: int = Field(128, ge=0, description="tokens of the context that neighbouring windows share")
+        stride: int | None = Field(
+            None, ge=0, description="tokens of the context that neighbouring windows share; max_length / 3"
+        )
         max_answer_tokens: int = Field(30, ge=1, description="longest answer, in tokens")
         n_best: int = Field(3, ge=1, le=CANDIDATES, description="answers that a prediction lists")
         allow_no_answer: bool = Field(False, description="questions may have no answer, as in SQuAD v2")
@@ -73,6 +75,12 @@ class QuestionAnswering(Task):
             starts[number], finding = found_in(example["context"], text, start)
             if finding:
                 yield finding
+
+    @property
+    def stride(self) -> int:
+        """The tokens that neighbouring windows share, where the question leaves so much room."""
+        given = self.options.stride
+        return self.options.max_length // 3 if given is None else given
 
     @cached_property
     def separator(self) -> str:
@@ -98,7 +106,7 @@ class QuestionAnswering(Task):
             [context],
             truncation="only_second",
             max_length=self.options.max_length,
-            stride=min(self.options.stride, room // 2),
+            stride=min(self.stride, room // 2),
             return_overflowing_tokens=True,
         )
         pairs = encodings(self.processor, encoded)
@@ -167,13 +175,8 @@ class QuestionAnswering(Task):
         """The best spans of all windows; a span's probability is among all spans of all windows."""
         context, found = example["context"], dict[tuple[int, int], float]()
         for window in windows:
-            offsets = window.notes["offsets"]
-            scores = window.outputs["score"]
-            begins, ends = offsets[window.outputs["start"], 0], offsets[window.outputs["end"], 1]
-            for score, begin, end in zip(scores.tolist(), begins.tolist(), ends.tolist(), strict=True):
-                span = without_blanks(context, begin, end)
-                if np.isfinite(score) and span[0] < span[1]:
-                    found[span] = max(score, found.get(span, score))
+            for span, score in spans_of(window, context):
+                found[span] = max(score, found.get(span, score))
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         null = min(float(window.outputs["null"]) for window in windows)
         totals = [float(window.outputs["total"]) for window in windows]
@@ -242,6 +245,17 @@ def places_of(encoding: Any) -> tuple[int, int]:
     """The first and last character of the context that a window shows; (0, 0) where it shows none."""
     inside = [place for part, place in zip(encoding.sequence_ids, encoding.offsets, strict=True) if part == 1]
     return (inside[0][0], inside[-1][1]) if inside else (0, 0)
+
+
+def spans_of(window: Window, context: str) -> Iterator[tuple[tuple[int, int], float]]:
+    """The best spans of a window, as first character and the one after the last, with their scores."""
+    sound = np.isfinite(window.outputs["score"])
+    begins = window.notes["offsets"][window.outputs["start"][sound], 0].tolist()
+    ends = window.notes["offsets"][window.outputs["end"][sound], 1].tolist()
+    for begin, end, score in zip(begins, ends, window.outputs["score"][sound].tolist(), strict=True):
+        span = without_blanks(context, begin, end)
+        if span[0] < span[1]:
+            yield span, score
 
 
 def without_blanks(context: str, begin: int, end: int) -> tuple[int, int]:
