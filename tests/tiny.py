@@ -203,7 +203,7 @@ def sentences(count: int, *, start: int = 0) -> list[dict[str, Any]]:
 def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     """Questions about where somebody went, in contexts of different lengths, all different."""
     people, places = ["Ada", "Bob"], ["Paris", "Rome"]
-    words = "the film was not fine and the cast was dull".split()
+    words = ["the", "film", "was", "not", "fine", "and", "the", "cast", "was", "dull"]
     rows = []
     for i in range(start, start + count):
         person, place = people[i % 2], places[i // 2 % 2]
