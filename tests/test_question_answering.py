@@ -17,10 +17,11 @@ from tunekit import workflow
 from tunekit.data.batches import collate
 from tunekit.data.windows import encode
 from tunekit.evaluation import evaluate, predict
+from tunekit.metrics import best_threshold
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.run import Run
 from tunekit.tasks.base import Task, Window
-from tunekit.tasks.question_answering import best_spans, best_threshold
+from tunekit.tasks.question_answering import best_spans
 
 NAME = "question-answering"
 FAMILIES = [*tiny.FAMILIES, "llama"]

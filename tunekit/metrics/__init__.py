@@ -2,7 +2,7 @@
 
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
-from tunekit.metrics.spans import SQUAD, score_span
+from tunekit.metrics.spans import SQUAD, best_threshold, score_span
 from tunekit.metrics.tagging import ENTITIES, entities
 
 MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, SQUAD, WORDS)}
@@ -17,6 +17,7 @@ __all__ = [
     "Metrics",
     "Statistics",
     "Totals",
+    "best_threshold",
     "entities",
     "score_span",
 ]

@@ -5,6 +5,8 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals, ratio
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -48,6 +50,21 @@ def summarize_spans(totals: Totals) -> Metrics:
         "has_answer_exact": ratio(totals.get("with_exact", nothing), answerable),
         "no_answer_accuracy": ratio(totals.get("without_right", nothing), unanswerable),
     }
+
+
+def best_threshold(scores: Sequence[float], gains: Sequence[float]) -> float:
+    """The threshold up to which to answer, for the largest sum of gains; the lowest of several.
+
+    It lies halfway between two scores, so that rounding decides nothing. As `find_best_thresh` of SQuAD 2.0's
+    evaluation script, which stops at a score.
+    """
+    order = np.argsort(scores, kind="stable")
+    ranked = np.asarray(scores, np.float64)[order]
+    bounds = np.concatenate([[ranked[0] - 2], ranked, [ranked[-1] + 2]])
+    sums = np.concatenate([[0.0], np.cumsum(np.asarray(gains)[order])])
+    sums[1:-1][ranked[:-1] == ranked[1:]] = -np.inf  # nothing can part equal scores
+    best = int(sums.argmax())
+    return float(bounds[best : best + 2].mean())
 
 
 SQUAD = Measure(

@@ -239,8 +239,8 @@ def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
     pairs = []
     for number, encoding in enumerate(encoded.encodings):
         inputs = {key: list(encoded[key][number]) for key in keys}
-        for place, added in enumerate(encoding.special_tokens_mask):
-            if not added and encoding.ids[place] in special:
+        for place, (token, added) in enumerate(zip(encoding.ids, encoding.special_tokens_mask, strict=True)):
+            if not added and token in special:
                 inputs["input_ids"][place] = processor.unk_token_id
         pairs.append((inputs, encoding))
     return pairs

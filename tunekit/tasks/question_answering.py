@@ -115,7 +115,7 @@ class QuestionAnswering(Task):
         for (inputs, encoding), (low, high) in zip(pairs, places, strict=True):
             ids = inputs["input_ids"]
             null = self.processor.cls_token_id
-            inputs["context_mask"] = [int(part == 1) for part in encoding.sequence_ids]
+            inputs["context_mask"] = np.array([part == 1 for part in encoding.sequence_ids], np.int8)
             inputs["null_position"] = ids.index(null) if null in ids else 0
             shown = (0 if low == first else low, len(context) if high == last else high)
             yield Window(
@@ -139,7 +139,7 @@ class QuestionAnswering(Task):
         """The tokens of a span of characters; none where the window does not show all of it."""
         low, high = window.notes["shown"]
         starts, ends = window.notes["offsets"].T
-        inside = np.array(window.inputs["context_mask"], bool) & (ends > begin) & (starts < stop)
+        inside = (window.inputs["context_mask"] == 1) & (ends > begin) & (starts < stop)
         return np.flatnonzero(inside & (low <= begin) & (stop <= high))
 
     def logits(self, model: Model, inputs: Inputs) -> tuple[Any, Any]:
@@ -199,7 +199,7 @@ class QuestionAnswering(Task):
             metrics.score_span(answer["answer"], right)["f1"] - metrics.score_span("", right)["f1"]
             for answer, right in zip(answers, references, strict=True)
         ]
-        return {"no_answer_threshold": best_threshold([a["no_answer_score"] for a in answers], gains)}
+        return {"no_answer_threshold": metrics.best_threshold([a["no_answer_score"] for a in answers], gains)}
 
     def decide(self, answer: Answer) -> Answer:
         threshold = self.decision.get("no_answer_threshold", 0.0)
@@ -284,18 +284,3 @@ def best_spans(start: Any, end: Any, inside: Any, longest: int) -> Outputs:
     first, more = best.indices // width, best.indices % width
     ends_at = (first + more).clamp(max=start.shape[1] - 1)  # what is beyond has a score of -inf
     return {"score": best.values, "start": first, "end": ends_at, "total": scores.logsumexp(1)}
-
-
-def best_threshold(scores: Sequence[float], gains: Sequence[float]) -> float:
-    """The threshold up to which to answer, for the largest sum of gains; the lowest of several.
-
-    It lies halfway between two scores, so that rounding decides nothing. As `find_best_thresh` of SQuAD 2.0's
-    evaluation script, which stops at a score.
-    """
-    order = np.argsort(scores, kind="stable")
-    ranked = np.asarray(scores, np.float64)[order]
-    bounds = np.concatenate([[ranked[0] - 2], ranked, [ranked[-1] + 2]])
-    sums = np.concatenate([[0.0], np.cumsum(np.asarray(gains)[order])])
-    sums[1:-1][ranked[:-1] == ranked[1:]] = -np.inf  # nothing can part equal scores
-    best = int(sums.argmax())
-    return float(bounds[best : best + 2].mean())
