@@ -201,8 +201,8 @@ def test_an_unknown_key_of_a_section_is_named_with_the_nearest(tmp_path: Path, k
             "4: train.max_length is an unknown key; did you mean task.max_length?",
         ),
         (
-            HEAD.replace("text-classification", "{name: text-classification, stride: 9}"),
-            "1: task.stride is an unknown key; it is an option of token-classification",
+            HEAD.replace("text-classification", "{name: text-classification, scheme: bio}"),
+            "1: task.scheme is an unknown key; it is an option of token-classification",
         ),
     ],
 )
