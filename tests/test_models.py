@@ -239,3 +239,8 @@ def test_dropout_can_be_set_for_the_whole_model(checkpoint: Callable[..., Path])
         found = inspect(ModelSection(name=str(checkpoint(family))), type(task))
         model = load_model(found, task, quiet, attention=None, dropout=0.0)
         assert {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)} == {0.0}
+
+
+def test_a_stride_that_was_asked_for_and_does_not_fit_the_model_is_refused() -> None:
+    with pytest.raises(InputError, match="task.stride is 40, but the model reads at most 64 tokens"):
+        tasks.find(WORDS).Options(stride=40).fitted(64, "")  # type: ignore[call-arg]

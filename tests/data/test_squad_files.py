@@ -101,7 +101,10 @@ def test_an_impossible_question_with_an_answer_is_refused(tmp_path: Path) -> Non
             "article 0 paragraph 0 question 1 has no answers; add it",
         ),
         ([{"paragraphs": [{"context": CONTEXT}]}], "article 0 paragraph 0 has no list of qas; add it"),
-        ([{"paragraphs": []}, {"title": "x"}], "article 1 has no list of paragraphs; add it"),
+        (
+            [{"paragraphs": [{"context": CONTEXT, "qas": []}]}, {"title": "x"}],
+            "article 1 has no list of paragraphs; add it",
+        ),
         (
             [{"paragraphs": [{"context": "x", "qas": []}, 5]}],
             "article 0 paragraph 1 has no list of qas; add it",
@@ -111,6 +114,21 @@ def test_an_impossible_question_with_an_answer_is_refused(tmp_path: Path) -> Non
 def test_what_a_nested_file_lacks_is_named_by_its_place(tmp_path: Path, document: Any, problem: str) -> None:
     (tmp_path / "train.json").write_text(json.dumps({"data": document}))
     assert problems(tmp_path / "train.json") == [f"train.json: {problem}"]
+
+
+def test_a_column_called_paragraphs_makes_no_articles(tmp_path: Path) -> None:
+    row = {"question": "Where?", "context": CONTEXT, "answers": PARIS, "paragraphs": ["one", "two"]}
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps([row]))
+    assert answers_in(path) == PARIS
+
+
+def test_a_nested_file_without_answers_can_be_answered(tmp_path: Path) -> None:
+    from tunekit.data.streams import stream
+
+    path = nested(tmp_path, {"id": "a", "question": "Where?"}, {"id": "b", "question": "Who?"})
+    (rows,) = stream(str(path), QUESTIONS(QUESTIONS.Options(), None))
+    assert [row["id"] for row in rows] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from typing import Any
 
 
 def is_nested(rows: Sequence[Any]) -> bool:
-    """Whether the rows of a JSON document are articles."""
-    return any(isinstance(row, dict) and "paragraphs" in row for row in rows)
+    """Whether some row of a JSON document is an article with paragraphs."""
+    paragraphs = (row.get("paragraphs") for row in rows if isinstance(row, dict))
+    inner = (item for items in paragraphs if isinstance(items, list) for item in items)
+    return any(isinstance(item, dict) and {"context", "qas"} & item.keys() for item in inner)
 
 
 def read_articles(articles: Sequence[Any], source: str) -> Iterator[tuple[None, dict[str, Any]] | str]:

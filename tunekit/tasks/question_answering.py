@@ -52,9 +52,13 @@ class QuestionAnswering(Task):
     class Options(OverlappingOptions):
         """Settings of question answering."""
 
+        part = 3
+
         max_length: int = Field(384, ge=16, description="longest window of question and context, in tokens")
         stride: int | None = Field(
-            None, ge=0, description="tokens of the context that neighbouring windows share; max_length / 3"
+            None,
+            ge=0,
+            description="tokens that neighbouring windows share; max_length / 3 by default",
         )
         max_answer_tokens: int = Field(30, ge=1, description="longest answer, in tokens")
         n_best: int = Field(3, ge=1, le=CANDIDATES, description="answers that a prediction lists")
@@ -75,12 +79,6 @@ class QuestionAnswering(Task):
             starts[number], finding = found_in(example["context"], text, start)
             if finding:
                 yield finding
-
-    @property
-    def stride(self) -> int:
-        """The tokens that neighbouring windows share, where the question leaves so much room."""
-        given = self.options.stride
-        return self.options.max_length // 3 if given is None else given
 
     @cached_property
     def separator(self) -> str:
@@ -106,7 +104,7 @@ class QuestionAnswering(Task):
             [context],
             truncation="only_second",
             max_length=self.options.max_length,
-            stride=min(self.stride, room // 2),
+            stride=min(self.options.overlap, room // 2),
             return_overflowing_tokens=True,
         )
         pairs = encodings(self.processor, encoded)

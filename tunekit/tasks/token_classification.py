@@ -45,8 +45,12 @@ class TokenClassification(Task):
     class Options(OverlappingOptions):
         """Settings of token classification."""
 
+        part = 8
+
         max_length: int = Field(256, ge=8, description="longest window, in tokens")
-        stride: int = Field(32, ge=0, description="tokens that neighbouring windows share")
+        stride: int | None = Field(
+            None, ge=0, description="tokens that neighbouring windows share; max_length / 8 by default"
+        )
         scheme: Literal["bio", "iob1", "bioes", "plain"] = Field(
             "bio", description="how tags mark entities; plain for labels that are none (parts of speech)"
         )
@@ -71,7 +75,7 @@ class TokenClassification(Task):
             is_split_into_words=True,
             truncation=True,
             max_length=self.options.max_length,
-            stride=min(self.options.stride, self.options.max_length // 2),
+            stride=self.options.overlap,
             return_overflowing_tokens=True,
         )
         pairs = encodings(self.processor, encoded)
