@@ -281,6 +281,20 @@ def test_a_head_for_three_classes_becomes_one_for_starts_and_ends(checkpoint: Ma
     assert loaded(folder, make_task(NAME, folder, [])).qa_outputs.out_features == 2
 
 
+OWN = """
+import datasets, evaluate
+
+class Length(evaluate.Metric):
+    def _info(self):
+        text = datasets.Value("string")
+        features = datasets.Features({"predictions": text, "references": datasets.Sequence(text)})
+        return evaluate.MetricInfo(description="", citation="", features=features)
+
+    def _compute(self, predictions, references):
+        return {"empty": sum(not text for text in predictions) / len(predictions)}
+"""
+
+
 @pytest.fixture(scope="module")
 def unanswerable(checkpoint: Make, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run on questions of which every third has no answer, in contexts of several windows."""
@@ -295,12 +309,26 @@ def unanswerable(checkpoint: Make, tmp_path_factory: pytest.TempPathFactory) -> 
     file = tiny.recipe(
         folder / "qa.yaml", NAME, checkpoint("distilbert", dropout=False), folder / "data", epochs=15
     )
-    options = ("task.allow_no_answer=true", "task.max_length=20")
+    (folder / "own.py").write_text(OWN)
+    metrics = f"metrics=[has_answer_f1, no_answer_accuracy, {folder / 'own.py'}]"
+    options = ("task.allow_no_answer=true", "task.max_length=20", metrics)
     return workflow.finetune(file, *options, output=folder / "run")
 
 
 def test_questions_without_an_answer_are_learned(unanswerable: Run) -> None:
     assert unanswerable.metrics()["test"]["f1"]["value"] >= 0.9
+
+
+def test_questions_with_and_without_an_answer_are_judged_apart_on_request(unanswerable: Run) -> None:
+    scores = unanswerable.metrics()["test"]
+    right = 8 * scores["has_answer_f1"]["value"] + 4 * scores["no_answer_accuracy"]["value"]
+    assert right / 12 == pytest.approx(scores["f1"]["value"])
+
+
+def test_a_metric_of_the_users_own_gets_answers_as_texts(unanswerable: Run) -> None:
+    lines = read(unanswerable.path / "predictions" / "test.jsonl")
+    empty = sum(not line["prediction"]["answer"] for line in lines)
+    assert unanswerable.metrics()["test"]["empty"]["value"] == empty / 12
 
 
 def test_a_baseline_answers_nothing(unanswerable: Run) -> None:
