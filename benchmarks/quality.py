@@ -1,10 +1,11 @@
 """Does tunekit train as well as transformers' own Trainer? The same checkpoint, rows and settings in both.
 
-    python benchmarks/quality.py all --model FOLDER --reviews FOLDER --ner FOLDER --json quality.json
+    python benchmarks/quality.py all --model FOLDER --reviews FOLDER --ner FOLDER --qa FOLDER --json FILE
 
 Both tools fine-tune with several seeds on the CPU, each run in a process of its own. Compared is the metric
 of the validation split after the last step (not of the best epoch), predicted in fp32: accuracy of sentiment,
-and F1 of named entities (seqeval's, over all entities and all words of the raw rows). A difference within the
+F1 of named entities (seqeval's, over all entities and all words of the raw rows), and F1 of answers
+(torchmetrics' SQuAD, over all raw rows). A difference within the
 spread of the seeds is noise.
 
 A FOLDER of data holds train.jsonl and validation.jsonl. The data are public:
@@ -12,6 +13,8 @@ A FOLDER of data holds train.jsonl and validation.jsonl. The data are public:
     reviews   movieReviewSnippets of vaderSentiment 3.3.2's source distribution on PyPI, cut into splits and
               labelled positive, negative or neutral: {"text": "...", "label": "positive"}
     ner       WNUT-2017, emerging and rare entities: {"tokens": ["..."], "ner_tags": ["B-person"]}
+    qa        XQuAD in English, a part of SQuAD 1.1, cut into splits by article:
+              {"question": "...", "context": "...", "answers": {"text": ["..."], "answer_start": [34]}}
 """
 
 import argparse
@@ -30,10 +33,12 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
-BATCH_SIZE, MAX_LENGTH, WEIGHT_DECAY, MAX_GRAD_NORM = 32, 256, 0.01, 1.0
+import peer_qa
+
+BATCH_SIZE, WEIGHT_DECAY, MAX_GRAD_NORM = 32, 0.01, 1.0
 NEVER = 1_000_000  # more steps than any run has: only the last one is evaluated and saved
 OUTSIDE = "O"  # the tag of words that belong to no entity, and of those that were cut off
-PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "seqeval")
+PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "seqeval", "torchmetrics")
 
 Row = dict[str, Any]
 
@@ -45,23 +50,32 @@ class Task:
     recipe: str  # tunekit's
     head: str  # transformers'
     collator: str  # transformers'
-    given: str  # column
+    given: tuple[str, ...]  # columns
     asked: str  # column
     epochs: int
     learning_rate: float
     metric: str
+    answer: str  # key of tunekit's predictions
+    max_length: int = 256
 
     @property
     def about_words(self) -> bool:
         """Whether every word gets an answer, or the row as a whole."""
         return self.recipe == "ner"
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the answers are labels, of a word or a row."""
+        return self.recipe != "qa"
 
-TEXTS = ("AutoModelForSequenceClassification", "DataCollatorWithPadding", "text", "label")
-WORDS = ("AutoModelForTokenClassification", "DataCollatorForTokenClassification", "tokens", "ner_tags")
+
+TEXTS = ("AutoModelForSequenceClassification", "DataCollatorWithPadding", ("text",), "label")
+WORDS = ("AutoModelForTokenClassification", "DataCollatorForTokenClassification", ("tokens",), "ner_tags")
+SPANS = ("AutoModelForQuestionAnswering", "DataCollatorWithPadding", ("question", "context"), "answers")
 TASKS = {
-    "sentiment": Task("sentiment", *TEXTS, epochs=2, learning_rate=5e-5, metric="accuracy"),
-    "ner": Task("ner", *WORDS, epochs=3, learning_rate=1e-4, metric="f1"),
+    "sentiment": Task("sentiment", *TEXTS, epochs=2, learning_rate=5e-5, metric="accuracy", answer="label"),
+    "ner": Task("ner", *WORDS, epochs=3, learning_rate=1e-4, metric="f1", answer="tags"),
+    "qa": Task("qa", *SPANS, epochs=3, learning_rate=1e-4, metric="f1", answer="answer", max_length=384),
 }
 
 
@@ -83,15 +97,22 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def label_set(task: Task, rows: Sequence[Row]) -> list[str]:
-    """All labels that occur, sorted, as tunekit orders them too."""
+    """All labels that occur, sorted, as tunekit orders them too; none where answers are no labels."""
+    if not task.has_labels:
+        return []
     values = (row[task.asked] if task.about_words else [row[task.asked]] for row in rows)
     return sorted({label for labels in values for label in labels})
 
 
 def judge(task: Task, answers: Sequence[Any], rows: Sequence[Row]) -> float:
-    """Accuracy of labels, or seqeval's F1 of the tags of all words, against the raw rows."""
+    """Accuracy of labels, F1 of the tags of all words, or F1 of answers, against the raw rows."""
     from seqeval.metrics import f1_score
+    from torchmetrics.functional.text import squad
 
+    if not task.has_labels:
+        found = [{"id": str(number), "prediction_text": text} for number, text in enumerate(answers)]
+        wanted = [{"id": str(number), "answers": row[task.asked]} for number, row in enumerate(rows)]
+        return float(squad(found, wanted)["f1"]) / 100
     references = [row[task.asked] for row in rows]
     if task.about_words:
         return float(f1_score(references, answers))
@@ -104,10 +125,10 @@ def train_with_tunekit(job: Job) -> float:
 
     run = tunekit.finetune(job.task.recipe, *overrides(job), output=job.output)
     reported = float(run.metrics()["validation"][job.task.metric]["value"])
-    key = "tags" if job.task.about_words else "label"
-    answers = [row["prediction"][key] for row in read_rows(run.path / "predictions" / "validation.jsonl")]
+    predictions = read_rows(run.path / "predictions" / "validation.jsonl")
+    answers = [row["prediction"][job.task.answer] for row in predictions]
     judged = judge(job.task, answers, read_rows(job.data / "validation.jsonl"))
-    if not math.isclose(reported, judged, abs_tol=1e-9):
+    if not math.isclose(reported, judged, abs_tol=1e-6):
         raise SystemExit(f"tunekit reports {job.task.metric} {reported}, but its predictions have {judged}")
     return reported
 
@@ -119,7 +140,7 @@ def overrides(job: Job) -> list[str]:
         schedule=linear warmup=0 optimizer=adamw weight_decay={WEIGHT_DECAY} max_grad_norm={MAX_GRAD_NORM}
         precision=bf16 evaluate_every={NEVER} save_every={NEVER} early_stopping=null seed={job.seed}
     """
-    places = [f"model={job.model}", f"data={job.data}", f"task.max_length={MAX_LENGTH}"]
+    places = [f"model={job.model}", f"data={job.data}", f"task.max_length={job.task.max_length}"]
     return places + [f"train.{setting}" for setting in train.split()]
 
 
@@ -133,11 +154,11 @@ def train_with_trainer(job: Job) -> float:
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.model)
     transformers.set_seed(job.seed)  # the head's random weights
     auto = getattr(transformers, job.task.head)
-    model = auto.from_pretrained(job.model, num_labels=len(labels), dtype="float32")
+    model = auto.from_pretrained(job.model, num_labels=len(labels) or 2, dtype="float32")  # 2: start and end
     trainer = transformers.Trainer(
         model=model,
         args=arguments(job),
-        train_dataset=[example(job.task, tokenizer, row, labels) for row in rows],
+        train_dataset=[each for row in rows for each in examples(job.task, tokenizer, row, labels)],
         data_collator=getattr(transformers, job.task.collator)(tokenizer),
     )
     trainer.train()
@@ -171,18 +192,20 @@ def arguments(job: Job) -> Any:
 
 def tokenize(task: Task, tokenizer: Any, row: Row, **options: Any) -> Any:
     """A row as the tokenizer's result."""
-    cut = {"truncation": True, "max_length": MAX_LENGTH}
-    return tokenizer(row[task.given], is_split_into_words=task.about_words, **cut, **options)
+    cut = {"truncation": True, "max_length": task.max_length}
+    return tokenizer(row[task.given[0]], is_split_into_words=task.about_words, **cut, **options)
 
 
-def example(task: Task, tokenizer: Any, row: Row, labels: Sequence[str]) -> Row:
+def examples(task: Task, tokenizer: Any, row: Row, labels: Sequence[str]) -> list[Row]:
     """A row as the model's inputs; a word's label sits on its first sub-word, the rest are ignored."""
+    if not task.has_labels:
+        return list(peer_qa.features(tokenizer, row, task.max_length))
     encoded = tokenize(task, tokenizer, row)
     if not task.about_words:
-        return {**encoded, "labels": labels.index(row[task.asked])}
+        return [{**encoded, "labels": labels.index(row[task.asked])}]
     begun = [None if word == before else word for before, word in pairwise([None, *encoded.word_ids()])]
     tags = row[task.asked]
-    return {**encoded, "labels": [-100 if word is None else labels.index(tags[word]) for word in begun]}
+    return [{**encoded, "labels": [-100 if word is None else labels.index(tags[word]) for word in begun]}]
 
 
 def validate(job: Job, model: Any, tokenizer: Any, labels: Sequence[str]) -> float:
@@ -193,6 +216,9 @@ def validate(job: Job, model: Any, tokenizer: Any, labels: Sequence[str]) -> flo
     model.eval()
     with torch.inference_mode():
         for row in rows:
+            if not job.task.has_labels:
+                answers.append(peer_qa.answer(model, tokenizer, row, job.task.max_length))
+                continue
             encoded = tokenize(job.task, tokenizer, row, return_tensors="pt")
             names = [labels[i] for i in model(**encoded).logits[0].argmax(-1).reshape(-1).tolist()]
             answers.append(tags_of(row, job.task, encoded, names) if job.task.about_words else names[0])
@@ -202,7 +228,7 @@ def validate(job: Job, model: Any, tokenizer: Any, labels: Sequence[str]) -> flo
 def tags_of(row: Row, task: Task, encoded: Any, names: Sequence[str]) -> list[str]:
     """A tag for every word of the raw row: that of its first sub-word, else outside."""
     first = dict(reversed(list(zip(encoded.word_ids(), names, strict=True))))
-    return [first.get(word, OUTSIDE) for word in range(len(row[task.given]))]
+    return [first.get(word, OUTSIDE) for word in range(len(row[task.given[0]]))]
 
 
 TOOLS: dict[str, Callable[[Job], float]] = {"tunekit": train_with_tunekit, "Trainer": train_with_trainer}
@@ -225,7 +251,7 @@ def prepare(task: Task, source: Path, target: Path, limit: int | None) -> None:
     known = set(label_set(task, train))
     validation = [row for row in validation if known.issuperset(label_set(task, [row]))]
     for split, rows in (("train", train), ("validation", validation)):
-        kept = [{key: row[key] for key in (task.given, task.asked)} for row in rows]
+        kept = [{key: row[key] for key in (*task.given, task.asked)} for row in rows]
         (target / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
 
 
@@ -263,13 +289,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", required=True, metavar="FOLDER", help="a BERT-like checkpoint")
     parser.add_argument("--reviews", dest="sentiment", type=Path, metavar="FOLDER", help="data of sentiment")
     parser.add_argument("--ner", type=Path, metavar="FOLDER", help="data of ner")
+    parser.add_argument("--qa", type=Path, metavar="FOLDER", help="data of qa")
     parser.add_argument("--seeds", type=int, default=3, choices=range(2, 100), metavar="N", help="2 or more")
     parser.add_argument("--limit", type=int, metavar="N", help="train on the first N rows only, as a trial")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results there")
     options = parser.parse_args()
     options.tasks = list(TASKS) if options.task == "all" else [options.task]
     if any(getattr(options, name) is None for name in options.tasks):
-        parser.error("the data of each task are needed: --reviews for sentiment, --ner for ner")
+        parser.error("the data of each task are needed: --reviews for sentiment, --ner for ner, --qa for qa")
     return options
 
 

@@ -48,9 +48,25 @@ def continued_document(model: Any, folder: str, row: Row, options: Row) -> str:
     return str(tokenizer.decode(written, skip_special_tokens=True)).strip()
 
 
+def answer_of_question(model: Any, folder: str, row: Row, options: Row) -> str:
+    """The span of the context with the highest sum of its two logits."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    parted = tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False)
+    question = row["question"] if parted else row["question"] + "\n"
+    encoded = tokenizer(question, row["context"], return_tensors="pt", return_offsets_mapping=True)
+    offsets = encoded.pop("offset_mapping")[0].tolist()
+    outputs = model(**encoded)
+    inside = [place for place, part in enumerate(encoded.sequence_ids(0)) if part == 1]
+    pairs = [(a, b) for a in inside for b in inside if a <= b < a + options["max_answer_tokens"]]
+    start, end = outputs.start_logits[0].tolist(), outputs.end_logits[0].tolist()
+    first, last = max(pairs, key=lambda pair: start[pair[0]] + end[pair[1]])
+    return str(row["context"][offsets[first][0] : offsets[last][1]]).strip()
+
+
 ANSWERS = {
     "AutoModelForSequenceClassification": label_of_text,
     "AutoModelForTokenClassification": labels_of_words,
+    "AutoModelForQuestionAnswering": answer_of_question,
     "AutoModelForSeq2SeqLM": summary_of_document,
     "AutoModelForCausalLM": continued_document,
 }

@@ -9,7 +9,7 @@ import sklearn.metrics
 
 from tunekit import stats
 from tunekit.evaluation import metric
-from tunekit.metrics import labels, tagging
+from tunekit.metrics import labels, spans, tagging
 
 LABELS = ["negative", "neutral", "positive", "rare"]
 TAGS = ["O", "O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG"]
@@ -69,6 +69,68 @@ def test_entity_metrics_equal_seqevals(seed: int) -> None:
         "macro_f1": seqeval.metrics.f1_score(references, predictions, average="macro"),
     }
     assert got == pytest.approx(wanted, abs=1e-12)
+
+
+WORDS = ["the", "a", "an", "Paris", "paris", "in", "Rome,", "(1900)", "Ada", "U.S.", "--", "Zoë"]
+
+
+def random_texts(seed: int, count: int = 200) -> tuple[list[str], list[list[str]]]:
+    """Answers and one to three right ones, some of which have no word that counts."""
+    random = np.random.default_rng(seed)
+
+    def text() -> str:
+        return " ".join(random.choice(WORDS, random.integers(1, 5)))
+
+    references = [[text() for _ in range(random.integers(1, 4))] for _ in range(count)]
+    predictions = [str(random.choice(row)) if random.random() < 0.3 else text() for row in references]
+    return predictions, references
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_squad_metrics_equal_torchmetrics(seed: int) -> None:
+    from torchmetrics.functional.text import squad
+
+    predictions, references = random_texts(seed)
+    got = metric("squad").compute(predictions=predictions, references=references)
+    wanted = squad(
+        [{"prediction_text": text, "id": str(i)} for i, text in enumerate(predictions)],
+        [
+            {"answers": {"text": row, "answer_start": [0] * len(row)}, "id": str(i)}
+            for i, row in enumerate(references)
+        ],
+    )
+    assert got["exact"] == pytest.approx(float(wanted["exact_match"]) / 100, abs=1e-6)
+    assert got["f1"] == pytest.approx(float(wanted["f1"]) / 100, abs=1e-6)
+
+
+def test_squad_metrics_of_hand_computed_answers() -> None:
+    cases = [
+        ("The Paris!", ["Paris"], 1.0, 1.0),
+        ("in Paris, France", ["Paris", "France"], 0.5, 0.0),
+        ("Paris Paris", ["Paris"], 2 / 3, 0.0),
+        ("London", ["Paris"], 0.0, 0.0),
+        ("", ["Paris"], 0.0, 0.0),
+        ("", [], 1.0, 1.0),
+        ("Paris", [], 0.0, 0.0),
+    ]
+    for prediction, right, f1, exact in cases:
+        counts = spans.score_span(prediction, right)
+        assert (counts["f1"], counts["exact"]) == (pytest.approx(f1), exact)
+
+
+def test_squad_metrics_tell_questions_with_an_answer_from_those_without() -> None:
+    predictions = ["Paris", "", "Rome", "", "", "in Rome"]
+    references = [["Paris"], ["Paris"], [], [], [], ["Rome"]]
+    got = metric("squad").compute(predictions=predictions, references=references)
+    assert got == pytest.approx(
+        {
+            "f1": (1 + 0 + 0 + 1 + 1 + 2 / 3) / 6,
+            "exact": 3 / 6,
+            "has_answer_f1": (1 + 0 + 2 / 3) / 3,
+            "has_answer_exact": 1 / 3,
+            "no_answer_accuracy": 2 / 3,
+        }
+    )
 
 
 def test_word_metrics_equal_scikit_learns_over_all_words() -> None:

@@ -110,6 +110,35 @@ def test_a_tokenizer_with_more_tokens_than_embeddings_is_refused(
         make_task(TEXT, folder, ["bad", "good"])
 
 
+def test_a_body_that_the_head_looks_for_under_another_name_is_put_in_place(
+    checkpoint: Callable[..., Path],
+) -> None:
+    import torch
+    from transformers import AutoModel
+
+    folder, said = checkpoint("llama"), list[str]()
+    model = loaded(folder, make_task("question-answering", folder, []), said)
+    body = AutoModel.from_pretrained(folder).state_dict()
+    assert model.base_model_prefix == "transformer"
+    assert all(torch.equal(value, body[key]) for key, value in model.transformer.state_dict().items())
+    assert said == ["the head is new and starts from random weights"]
+
+
+def test_a_model_whose_body_was_put_in_place_reloads_alike(
+    checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForQuestionAnswering
+
+    task = make_task("question-answering", checkpoint("llama"), [])
+    model = loaded(checkpoint("llama"), task)
+    folder = tiny.save(tmp_path / "llama", model, task.processor)
+    plain = AutoModelForQuestionAnswering.from_pretrained(folder).state_dict()
+    again = loaded(folder, task).state_dict()
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, plain[key]) and torch.equal(value, again[key])
+
+
 def test_a_checkpoint_without_its_body_is_refused(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -210,3 +239,8 @@ def test_dropout_can_be_set_for_the_whole_model(checkpoint: Callable[..., Path])
         found = inspect(ModelSection(name=str(checkpoint(family))), type(task))
         model = load_model(found, task, quiet, attention=None, dropout=0.0)
         assert {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)} == {0.0}
+
+
+def test_a_stride_that_was_asked_for_and_does_not_fit_the_model_is_refused() -> None:
+    with pytest.raises(InputError, match="task.stride is 40, but the model reads at most 64 tokens"):
+        tasks.find(WORDS).Options(stride=40).fitted(64, "")  # type: ignore[call-arg]

@@ -285,7 +285,7 @@ FAMILIES: dict[str, Callable[..., Path]] = {
 }
 NO_DROPOUT = {
     "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
-    "distilbert": {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0},
+    "distilbert": {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0, "qa_dropout": 0.0},
     "roberta": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "classifier_dropout": 0.0},
     "t5": {"dropout_rate": 0.0, "classifier_dropout": 0.0},
@@ -375,7 +375,27 @@ def documents(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Questions about where somebody went, in contexts of different lengths, all different."""
+    people, places = ["Ada", "Bob"], ["Paris", "Rome"]
+    words = ["the", "film", "was", "not", "fine", "and", "the", "cast", "was", "dull"]
+    rows = []
+    for i in range(start, start + count):
+        person, place = people[i % 2], places[i // 2 % 2]
+        context = " ".join([*words[: i % 7], person, "went", "to", place, *words[: i % 11]])
+        rows.append(
+            {
+                "id": f"q{i}",
+                "question": f"{person} went to",
+                "context": context,
+                "answers": {"text": [place], "answer_start": [context.index(place)]},
+            }
+        )
+    return rows
+
+
 DATA = {
+    "question-answering": questions,
     "text-classification": reviews,
     "token-classification": sentences,
     "summarization": documents,

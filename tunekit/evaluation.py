@@ -170,7 +170,7 @@ def judge(
 
 
 def metric(measure: str | metrics.Measure) -> Any:
-    """A measure of tunekit, by its name (`classification`, `entities`, `words`), as an `evaluate.Metric`.
+    """A measure of tunekit, by its name (such as `classification` or `squad`), as an `evaluate.Metric`.
 
         metric("entities").compute(predictions=[["B-PER", "O"]], references=[["B-PER", "O"]])["f1"]
 

@@ -1,5 +1,6 @@
 """Each setting has a type and a range; what is outside is named with its line and with what to give."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -201,8 +202,8 @@ def test_an_unknown_key_of_a_section_is_named_with_the_nearest(tmp_path: Path, k
             "4: train.max_length is an unknown key; did you mean task.max_length?",
         ),
         (
-            HEAD.replace("text-classification", "{name: text-classification, stride: 9}"),
-            "1: task.stride is an unknown key; it is an option of token-classification",
+            HEAD.replace("text-classification", "{name: text-classification, scheme: bio}"),
+            "1: task.scheme is an unknown key; it is an option of token-classification",
         ),
     ],
 )
@@ -229,6 +230,12 @@ def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     task = "{name: token-classification, max_length: 20, stride: 15}"
     (problem,) = problems(tmp_path, HEAD.replace("text-classification", task))
     assert problem == "r.yaml:1: task: stride 15 is more than half of max_length 20; lower it"
+
+
+def test_a_recipe_with_a_short_window_alone_can_be_written_and_read_again(tmp_path: Path) -> None:
+    task = "{name: token-classification, max_length: 20}"
+    written = load(tmp_path, HEAD.replace("text-classification", task)).resolved()
+    assert load(tmp_path, json.dumps(written)).resolved() == written
 
 
 def test_missing_sections_are_all_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from tunekit.data.squad import is_nested, read_articles
 from tunekit.errors import InputError, cut, first_line, listing
 
 MAX_FIELD = 10_000_000  # characters of one csv field
@@ -72,7 +73,7 @@ def read_jsonl(text: str, source: str, _: str | None) -> Iterator[Row | str]:
 
 
 def read_json(text: str, source: str, separator: str | None) -> Iterator[Row | str]:
-    """A JSON array of objects, or an object whose `data` is one; JSON lines in a .json file are read too."""
+    """A JSON array of objects, or an object whose `data` is one; also SQuAD's nesting, and JSON lines."""
     try:
         document = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
@@ -84,6 +85,9 @@ def read_json(text: str, source: str, separator: str | None) -> Iterator[Row | s
     rows = document.get("data") if isinstance(document, dict) else document
     if not isinstance(rows, list):
         yield f"{source} is no list of objects; write [{{...}}, ...] or one object a line in a .jsonl file"
+        return
+    if is_nested(rows):
+        yield from read_articles(rows, source)
         return
     for number, row in enumerate(rows):
         try:

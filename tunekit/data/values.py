@@ -15,6 +15,7 @@ DESCRIPTIONS = {
     "words": "a list of words",
     "label": "a label",
     "labels": "a list with one label for each word",
+    "answers": 'answers such as {"text": ["Rome"], "answer_start": [12]}',
 }
 LISTS_OF = {
     "texts": "text",
@@ -31,6 +32,10 @@ def is_kind(value: Any, kind: str) -> bool:
         return isinstance(value, int | float) or (isinstance(value, str) and is_number(value))
     if kind == "text":
         return isinstance(value, str)
+    if kind == "answers":
+        return isinstance(value, str) or all(
+            isinstance(item, str) or (isinstance(item, dict) and "text" in item) for item in as_items(value)
+        )
     return isinstance(value, str | int) or (isinstance(value, float) and value.is_integer())
 
 
@@ -73,6 +78,8 @@ class Normalizer:
             return whole(value)
         if kind == "number":
             return number_of(value)
+        if kind == "answers":
+            return answers_of(value)
         return label_name(value, names)
 
     def item(self, number: int, item: Any, kind: str, names: list[str] | None) -> Any:
@@ -109,6 +116,44 @@ def number_of(value: Any) -> float:
     if not math.isfinite(float(value)):
         raise ValueError(f"is {value}, which is not finite")
     return float(value)
+
+
+def as_items(value: Any) -> list[Any]:
+    """A value as a list: of its own items, or of itself alone."""
+    return value if isinstance(value, list) else [value]
+
+
+def answers_of(value: Any) -> dict[str, list[Any]]:
+    """Answers as their texts, and where each starts in its context, None where nothing says so.
+
+    They may be given as one object of lists, as one object for each answer, or as texts alone. An empty list,
+    and an empty text, is no answer.
+
+    Raises:
+        ValueError: they are written in none of these ways, or one of them says nothing.
+    """
+    if not is_kind(value, "answers"):
+        raise ValueError(f"is {cut(repr(value))}, not {DESCRIPTIONS['answers']}")
+    found: dict[str, list[Any]] = {"text": [], "answer_start": []}
+    for item in as_items(value) if value != "" else []:
+        texts, starts = (item["text"], item.get("answer_start")) if isinstance(item, dict) else (item, None)
+        texts = as_items(texts)
+        starts = [None] * len(texts) if starts is None else as_items(starts)
+        if len(texts) != len(starts):
+            raise ValueError(f"has {len(texts)} in text but {len(starts)} in answer_start")
+        found["text"] += texts
+        found["answer_start"] += starts
+    for number, (text, start) in enumerate(zip(found["text"], found["answer_start"], strict=True)):
+        if not isinstance(text, str):
+            raise ValueError(f"text {number} is {cut(repr(text))}, not a text")
+        if not (start is None or (is_kind(start, "number") and float(start).is_integer())):
+            raise ValueError(f"answer_start {number} is {cut(repr(start))}, not a whole number")
+        try:
+            whole(text)
+        except ValueError as error:
+            raise ValueError(f"text {number} {error}") from None
+    starts = [None if start is None else int(float(start)) for start in found["answer_start"]]
+    return {"text": found["text"], "answer_start": starts}
 
 
 def is_number(text: str) -> bool:

@@ -3,19 +3,23 @@
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
 from tunekit.metrics.rouge import ROUGE
+from tunekit.metrics.spans import SQUAD, best_threshold, score_span
 from tunekit.metrics.tagging import ENTITIES, entities
 
-MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, WORDS, ROUGE)}
+MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, ROUGE, SQUAD, WORDS)}
 
 __all__ = [
     "CLASSIFICATION",
     "ENTITIES",
     "MEASURES",
     "ROUGE",
+    "SQUAD",
     "WORDS",
     "Measure",
     "Metrics",
     "Statistics",
     "Totals",
+    "best_threshold",
     "entities",
+    "score_span",
 ]

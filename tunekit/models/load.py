@@ -94,6 +94,8 @@ def load_model(
         output_loading_info=True,
         **({"attn_implementation": attention} if attention else {}),
     )
+    if body_is_elsewhere(model, info):
+        info = place_body(model, info, checkpoint)
     check_body(model, info, checkpoint.name, say)
     fresh = {*info["missing_keys"], *(m[0] for m in info["mismatched_keys"])}
     filled = {key for key, _ in head_parameters(model)} - fresh
@@ -139,6 +141,36 @@ def notice_bin(name: str, say: Say) -> None:
     folder = Path(name)
     if folder.is_dir() and not any(folder.glob(WEIGHTS[0])):
         say(f"{name} has only .bin weights; they are read with weights_only=True and saved as safetensors")
+
+
+def body_is_elsewhere(model: Any, info: dict[str, Any]) -> bool:
+    """Whether a head found nothing of its body: some look for it under a name that no checkpoint uses."""
+    names = {key for key, _ in model.named_parameters()} - {key for key, _ in head_parameters(model)}
+    return model.base_model is not model and bool(names) and names <= set(info["missing_keys"])
+
+
+def place_body(model: Any, info: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """Put the body that the checkpoint gives by itself into a model; returns what is still missing."""
+    from transformers import AutoModel
+
+    body, found = AutoModel.from_pretrained(
+        **checkpoint.origin(),
+        config=checkpoint.config,
+        dtype="float32",
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    if type(body) is not type(model.base_model):
+        return info
+    model.base_model.load_state_dict(body.state_dict())
+    prefix = f"{model.base_model_prefix}."
+    outside = {key for key in info["missing_keys"] if not key.startswith(prefix)}
+    mismatched = [(f"{prefix}{key}", *shapes) for key, *shapes in found["mismatched_keys"]]
+    return {
+        **info,
+        "missing_keys": outside | {f"{prefix}{key}" for key in found["missing_keys"]},
+        "mismatched_keys": [*info["mismatched_keys"], *mismatched],
+    }
 
 
 def check_body(model: Any, info: dict[str, Any], name: str, say: Say) -> None:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from tunekit import metrics
 from tunekit.errors import InputError
@@ -28,7 +28,7 @@ Outputs = dict[str, Any]  # what `predict` returns; tensors with one row per win
 Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
 
-Kind = Literal["text", "texts", "words", "label", "labels", "number"]  # of a column's values
+Kind = Literal["text", "texts", "words", "label", "labels", "number", "answers"]  # of a column's values
 
 IGNORE = -100  # a label that every transformers loss skips
 
@@ -218,6 +218,37 @@ class Task(ABC):
         return model
 
 
+class OverlappingOptions(Task.Options):
+    """Options of a task that cuts long examples into overlapping windows."""
+
+    part: ClassVar[int]  # of `max_length` that neighbouring windows share, as 1 / part, where nothing is said
+
+    max_length: int
+    stride: int | None
+
+    @property
+    def overlap(self) -> int:
+        """The tokens that neighbouring windows share."""
+        return self.max_length // self.part if self.stride is None else self.stride
+
+    @model_validator(mode="after")
+    def stride_leaves_room(self) -> Self:
+        if self.overlap > self.max_length // 2:
+            raise ValueError(
+                f"stride {self.stride} is more than half of max_length {self.max_length}; lower it"
+            )
+        return self
+
+    def fitted(self, limit: int | None, head: str) -> Self:
+        fitted = super().fitted(limit, head)
+        if fitted.overlap > fitted.max_length // 2:
+            raise InputError(
+                f"task.stride is {self.stride}, but the model reads at most {limit} tokens, and windows can "
+                "share at most half of that; lower it"
+            )
+        return fitted
+
+
 def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
     """Pair each window of a fast tokenizer's result with its alignment: `[(inputs, encoding), ...]`.
 
@@ -229,8 +260,8 @@ def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
     pairs = []
     for number, encoding in enumerate(encoded.encodings):
         inputs = {key: list(encoded[key][number]) for key in keys}
-        for place, added in enumerate(encoding.special_tokens_mask):
-            if not added and encoding.ids[place] in special:
+        for place, (token, added) in enumerate(zip(encoding.ids, encoding.special_tokens_mask, strict=True)):
+            if not added and token in special:
                 inputs["input_ids"][place] = processor.unk_token_id
         pairs.append((inputs, encoding))
     return pairs

@@ -1,13 +1,25 @@
 """Token classification: one label for every word, such as named entities or parts of speech."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tunekit import metrics
-from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
+from tunekit.tasks.base import (
+    IGNORE,
+    Answer,
+    Example,
+    Inputs,
+    Model,
+    Outputs,
+    OverlappingOptions,
+    Role,
+    Task,
+    Window,
+    encodings,
+)
 
 OUTSIDE = "O"  # the label of words that belong to no entity
 PREFIXES = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}  # what an entity's tags may begin with, by scheme
@@ -30,22 +42,18 @@ class TokenClassification(Task):
     targets = {"tags": Role("labels", "ner_tags", ("tags", "labels", "ner", "pos_tags", "entities"))}
     labels_from = "tags"
 
-    class Options(Task.Options):
+    class Options(OverlappingOptions):
         """Settings of token classification."""
 
+        part = 8
+
         max_length: int = Field(256, ge=8, description="longest window, in tokens")
-        stride: int = Field(32, ge=0, description="tokens that neighbouring windows share")
+        stride: int | None = Field(
+            None, ge=0, description="tokens that neighbouring windows share; max_length / 8 by default"
+        )
         scheme: Literal["bio", "iob1", "bioes", "plain"] = Field(
             "bio", description="how tags mark entities; plain for labels that are none (parts of speech)"
         )
-
-        @model_validator(mode="after")
-        def stride_leaves_room(self) -> Self:
-            if "stride" in self.model_fields_set and self.stride > self.max_length // 2:
-                raise ValueError(
-                    f"stride {self.stride} is more than half of max_length {self.max_length}; lower it"
-                )
-            return self
 
     options: Options
 
@@ -67,7 +75,7 @@ class TokenClassification(Task):
             is_split_into_words=True,
             truncation=True,
             max_length=self.options.max_length,
-            stride=min(self.options.stride, self.options.max_length // 2),
+            stride=self.options.overlap,
             return_overflowing_tokens=True,
         )
         pairs = encodings(self.processor, encoded)

@@ -1,0 +1,284 @@
+"""Question answering: the span of a context that answers a question, or that there is none."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tunekit import metrics
+from tunekit.errors import cut
+from tunekit.tasks.base import (
+    Answer,
+    Corrected,
+    Example,
+    Inputs,
+    Model,
+    Outputs,
+    OverlappingOptions,
+    Role,
+    Task,
+    Window,
+    encodings,
+)
+
+CANDIDATES = 20  # spans of each window that are looked at: neighbouring windows find the same ones
+OURS = ("context_mask", "null_position", "start_positions", "end_positions")  # inputs that no model gets
+
+
+class QuestionAnswering(Task):
+    """Point at the answer to a question in its context.
+
+        question  "Where did Ada go?"
+        context   "Ada went to Paris and Bob to Rome."
+        answers   {"text": ["Paris"], "answer_start": [12]}
+
+    A context that does not fit beside its question becomes overlapping windows, and the answer is the best
+    span of all of them. A window without the answer is taught to point at its null position: the CLS token,
+    else the first token. With `allow_no_answer` (SQuAD v2) pointing there is also an answer, "", given where
+    the null position beats the best span by more than a threshold that is tuned on validation rows. Without
+    it (SQuAD v1) the best span always wins. A question takes at most half of a window, and is else cut.
+    """
+
+    heads = ("AutoModelForQuestionAnswering",)
+    inputs = {
+        "question": Role("text", "question", ("query",)),
+        "context": Role("text", "context", ("passage", "paragraph", "document", "text")),
+    }
+    targets = {"answers": Role("answers", "answers", ("answer", "answer_text"))}
+
+    class Options(OverlappingOptions):
+        """Settings of question answering."""
+
+        part = 3
+
+        max_length: int = Field(384, ge=16, description="longest window of question and context, in tokens")
+        stride: int | None = Field(
+            None,
+            ge=0,
+            description="tokens that neighbouring windows share; max_length / 3 by default",
+        )
+        max_answer_tokens: int = Field(30, ge=1, description="longest answer, in tokens")
+        n_best: int = Field(3, ge=1, le=CANDIDATES, description="answers that a prediction lists")
+        allow_no_answer: bool = Field(False, description="questions may have no answer, as in SQuAD v2")
+
+    options: Options
+
+    @classmethod
+    def judged_by(cls, options: Options) -> metrics.Measure:
+        return metrics.SQUAD
+
+    @classmethod
+    def check(cls, options: Options, example: dict[str, Any]) -> Iterator[str]:
+        texts, starts = example["answers"]["text"], example["answers"]["answer_start"]
+        if not texts and not options.allow_no_answer:
+            yield "the question has no answer; set task.allow_no_answer=true, or data.bad_rows=skip"
+        for number, (text, start) in enumerate(zip(texts, starts, strict=True)):
+            starts[number], finding = found_in(example["context"], text, start)
+            if finding:
+                yield finding
+
+    @cached_property
+    def separator(self) -> str:
+        """What stands behind a question where the tokenizer puts no token between two texts."""
+        (encoding,) = self.processor(["a"], ["a"]).encodings
+        parts = encoding.sequence_ids
+        between = parts[parts.index(0) : parts.index(1)]
+        return "" if None in between else "\n"
+
+    def shortened(self, question: str) -> str:
+        """A question that takes at most half of a window."""
+        most = self.options.max_length // 2
+        (encoding,) = self.processor([question], add_special_tokens=False).encodings
+        return question if len(encoding) <= most else question[: encoding.offsets[most - 1][1]]
+
+    def encode(self, example: Example) -> Iterator[Window]:
+        question, context = self.shortened(example["question"]), example["context"]
+        asked = question + self.separator
+        taken = len(self.processor([asked], add_special_tokens=False)["input_ids"][0])
+        room = self.options.max_length - taken - self.processor.num_special_tokens_to_add(pair=True)
+        encoded = self.processor(
+            [asked],
+            [context],
+            truncation="only_second",
+            max_length=self.options.max_length,
+            stride=min(self.options.overlap, room // 2),
+            return_overflowing_tokens=True,
+        )
+        pairs = encodings(self.processor, encoded)
+        places = [places_of(encoding) for _, encoding in pairs]
+        first, last = min(place[0] for place in places), max(place[1] for place in places)
+        for (inputs, encoding), (low, high) in zip(pairs, places, strict=True):
+            ids = inputs["input_ids"]
+            null = self.processor.cls_token_id
+            inputs["context_mask"] = np.array([part == 1 for part in encoding.sequence_ids], np.int8)
+            inputs["null_position"] = ids.index(null) if null in ids else 0
+            shown = (0 if low == first else low, len(context) if high == last else high)
+            yield Window(
+                inputs,
+                notes={"offsets": np.array(encoding.offsets, np.int32), "shown": shown},
+                cut=question != example["question"],
+            )
+
+    def target(self, example: Example, window: Window) -> dict[str, Any]:
+        null = window.inputs["null_position"]
+        start, end = null, null
+        if example["answers"]["text"]:
+            begin = example["answers"]["answer_start"][0]
+            stop = begin + len(example["answers"]["text"][0])
+            tokens = self.covering(window, begin, stop)
+            window.lost = not len(tokens)
+            start, end = (int(tokens[0]), int(tokens[-1])) if len(tokens) else (null, null)
+        return {"start_positions": start, "end_positions": end}
+
+    def covering(self, window: Window, begin: int, stop: int) -> NDArray[np.int64]:
+        """The tokens of a span of characters; none where the window does not show all of it."""
+        low, high = window.notes["shown"]
+        starts, ends = window.notes["offsets"].T
+        inside = (window.inputs["context_mask"] == 1) & (ends > begin) & (starts < stop)
+        return np.flatnonzero(inside & (low <= begin) & (stop <= high))
+
+    def logits(self, model: Model, inputs: Inputs) -> tuple[Any, Any]:
+        """Start and end logits, shape (windows, tokens) each; -inf where no answer can start or end."""
+        import torch
+
+        outputs = model(**{key: value for key, value in inputs.items() if key not in OURS})
+        positions = torch.arange(outputs.start_logits.shape[1], device=outputs.start_logits.device)
+        able = inputs["context_mask"].bool() | (positions == inputs["null_position"][:, None])
+        return tuple(
+            each.float().masked_fill(~able, -torch.inf) for each in (outputs.start_logits, outputs.end_logits)
+        )
+
+    def loss(self, model: Model, inputs: Inputs) -> Any:
+        """The mean cross-entropy of starts and ends, over the places where an answer can be."""
+        from torch.nn.functional import cross_entropy
+
+        start, end = self.logits(model, inputs)
+        return (
+            cross_entropy(start, inputs["start_positions"]) + cross_entropy(end, inputs["end_positions"])
+        ) / 2
+
+    def count(self, inputs: Inputs) -> int:
+        return 1
+
+    def predict(self, model: Model, inputs: Inputs) -> Outputs:
+        start, end = self.logits(model, inputs)
+        null = (start + end).gather(1, inputs["null_position"][:, None]).squeeze(1)
+        best = best_spans(start, end, inputs["context_mask"].bool(), self.options.max_answer_tokens)
+        return {**best, "null": null}
+
+    def decode(self, example: Example, windows: Sequence[Window]) -> Answer:
+        """The best spans of all windows; a span's probability is among all spans of all windows."""
+        context, found = example["context"], dict[tuple[int, int], float]()
+        for window in windows:
+            for span, score in spans_of(window, context):
+                found[span] = max(score, found.get(span, score))
+        ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        null = min(float(window.outputs["null"]) for window in windows)
+        totals = [float(window.outputs["total"]) for window in windows]
+        total = np.logaddexp.reduce([*totals, null] if self.options.allow_no_answer else totals)
+        n_best = [
+            {"answer": context[a:b], "start": a, "end": b, "score": rounded(np.exp(score - total))}
+            for (a, b), score in ranked[: self.options.n_best]
+        ]
+        answer = {**(n_best[0] if n_best else NOTHING), "n_best": n_best}
+        if self.options.allow_no_answer:
+            answer["no_answer_probability"] = rounded(np.exp(null - total))
+            answer["no_answer_score"] = rounded(null - ranked[0][1]) if ranked else 0.0  # above the best span
+        return answer
+
+    def tune(self, answers: Sequence[Answer], references: Sequence[Any]) -> dict[str, Any]:
+        """The threshold of `no_answer_score` above which no answer gives the best F1."""
+        if not self.options.allow_no_answer:
+            return {}
+        gains = [
+            metrics.score_span(answer["answer"], right)["f1"] - metrics.score_span("", right)["f1"]
+            for answer, right in zip(answers, references, strict=True)
+        ]
+        return {"no_answer_threshold": metrics.best_threshold([a["no_answer_score"] for a in answers], gains)}
+
+    def decide(self, answer: Answer) -> Answer:
+        threshold = self.decision.get("no_answer_threshold", 0.0)
+        if not self.options.allow_no_answer or answer["no_answer_score"] <= threshold:
+            return answer
+        return {**answer, **NOTHING, "score": answer["no_answer_probability"]}
+
+    def baselines(self, rows: Sequence[Example]) -> dict[str, list[Any]]:
+        return {"empty": [""] * len(rows)} if self.options.allow_no_answer else {}
+
+    def comparable(self, answer: Answer) -> str:
+        return str(answer["answer"])
+
+    def reference(self, example: Example) -> list[str]:
+        return list(example["answers"]["text"])
+
+    def model_options(self) -> dict[str, Any]:
+        return {"num_labels": 2}  # a start and an end
+
+
+NOTHING: Mapping[str, Any] = {"answer": "", "start": None, "end": None, "score": 0.0}
+
+
+def found_in(context: str, text: str, start: int | None) -> tuple[int | None, str]:
+    """Where an answer starts in its context, and what there is to say of it.
+
+    A start that is wrong or absent is found where the context tells it.
+    """
+    shown, first = repr(cut(text)), context.find(text)
+    if start is not None and start >= 0 and context.startswith(text, start):
+        return start, ""
+    if first < 0:
+        return start, f"the answer {shown} is not in the context"
+    alone = first == context.rfind(text)
+    if start is None:
+        return first, "" if alone else Corrected(f"the answer {shown} is taken to be the first of its kind")
+    if alone:
+        return first, Corrected(f"the answer {shown} starts at {first}, not at {start}")
+    return start, f"the answer {shown} does not start at {start}, but in more than one other place"
+
+
+def places_of(encoding: Any) -> tuple[int, int]:
+    """The first and last character of the context that a window shows; (0, 0) where it shows none."""
+    inside = [place for part, place in zip(encoding.sequence_ids, encoding.offsets, strict=True) if part == 1]
+    return (inside[0][0], inside[-1][1]) if inside else (0, 0)
+
+
+def spans_of(window: Window, context: str) -> Iterator[tuple[tuple[int, int], float]]:
+    """The best spans of a window, as first character and the one after the last, with their scores."""
+    sound = np.isfinite(window.outputs["score"])
+    begins = window.notes["offsets"][window.outputs["start"][sound], 0].tolist()
+    ends = window.notes["offsets"][window.outputs["end"][sound], 1].tolist()
+    for begin, end, score in zip(begins, ends, window.outputs["score"][sound].tolist(), strict=True):
+        span = without_blanks(context, begin, end)
+        if span[0] < span[1]:
+            yield span, score
+
+
+def without_blanks(context: str, begin: int, end: int) -> tuple[int, int]:
+    """A span without the blanks at its ends, which some tokenizers count to a word."""
+    text = context[begin:end]
+    return end - len(text.lstrip()), begin + len(text.rstrip())
+
+
+def rounded(number: Any) -> float:
+    """A number for an answer."""
+    return round(float(number), 6)
+
+
+def best_spans(start: Any, end: Any, inside: Any, longest: int) -> Outputs:
+    """The best spans of each window, by the sum of two logits, and the logarithm of all spans' weight.
+
+    Only spans of at most `longest` tokens are looked at, as a band of shape (windows, tokens, longest).
+    """
+    import torch
+
+    width = min(longest, start.shape[1])
+    start, end = (each.masked_fill(~inside, -torch.inf) for each in (start, end))
+    ends = torch.nn.functional.pad(end, (0, width - 1), value=-torch.inf).unfold(1, width, 1)
+    scores = (start[:, :, None] + ends).flatten(1)
+    best = scores.topk(min(CANDIDATES, scores.shape[1]))
+    first, more = best.indices // width, best.indices % width
+    ends_at = (first + more).clamp(max=start.shape[1] - 1)  # what is beyond has a score of -inf
+    return {"score": best.values, "start": first, "end": ends_at, "total": scores.logsumexp(1)}
