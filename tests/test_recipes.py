@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tunekit import tasks
+from tunekit.data import columns
 from tunekit.recipe import load, shipped
 from tunekit.recipe.schema import schema
 
@@ -29,8 +30,11 @@ def test_a_shipped_recipe_begins_with_its_schema_what_it_is_and_its_command(name
 @pytest.mark.parametrize("name", shipped())
 def test_a_shipped_recipe_names_a_column_for_every_role(name: str) -> None:
     recipe = load(name)
-    kind = tasks.find(recipe.task.name)
-    assert {*kind.inputs, *kind.targets} <= set(recipe.data.columns or {})
+    roles = columns.roles_of(tasks.find(recipe.task.name), recipe.task.options, targets=True)
+    named = set(recipe.data.columns or {})
+    needed = {role for role, spec in roles.items() if spec.needed and spec.instead_of is None}
+    stand_ins = {spec.instead_of for role, spec in roles.items() if role in named}
+    assert needed - stand_ins <= named
 
 
 def test_the_schema_file_is_the_schema_of_the_code() -> None:
