@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 OUTSIDE = "O"  # the tag of words that belong to no entity
@@ -73,12 +74,14 @@ def continues(before: str, character: str) -> bool:
     return runs(before) and runs(character)
 
 
+@cache
 def attaches(character: str) -> bool:
     """Whether a character belongs to whatever stands before it: accents, vowel signs, joiners, skin tones."""
     tone = SKIN_TONES[0] <= character <= SKIN_TONES[1]
     return tone or character in JOINERS[1:] or unicodedata.category(character).startswith("M")
 
 
+@cache
 def runs(character: str) -> bool:
     """Whether a character makes longer words together with others of its sort."""
     alone = any(first <= character <= last for first, last in WITHOUT_BLANKS)
