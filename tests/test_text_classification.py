@@ -14,7 +14,10 @@ import torch
 from tests import tiny
 from tests.building import difference, gradients, make_fitting, make_task
 from tunekit import tasks, workflow
+from tunekit.data import columns
+from tunekit.data.files import from_dataset
 from tunekit.data.load import Data, load
+from tunekit.data.values import Normalizer
 from tunekit.errors import InputError
 from tunekit.models.finetuned import load_task
 from tunekit.recipe import DataSection
@@ -345,6 +348,33 @@ def test_values_of_another_kind_are_told_their_kind(
     with pytest.raises(InputError) as caught:
         read(tmp_path, rows, kind=kind)
     assert all(advice in problem for problem in caught.value.problems)
+
+
+def test_many_fractions_in_csv_are_told_to_be_numbers(tmp_path: Path) -> None:
+    lines = [f"text {i},{i / 8}" for i in range(30)]
+    (tmp_path / "d.csv").write_text("\n".join(["text,label", *lines]))
+    with pytest.raises(
+        InputError, match="30 labels, all of them numbers, such as .*set task.kind=regression"
+    ):
+        load(DataSection(path=str(tmp_path / "d.csv"), validation_share=0), TEXTS, TEXTS.Options(), 0)
+
+
+def test_a_few_ratings_with_halves_are_labels(tmp_path: Path) -> None:
+    data = read(tmp_path, [{"text": "x", "label": f"{i / 2}"} for i in range(10)])
+    assert len(data.labels) == 10
+
+
+def test_lists_of_class_labels_become_their_names() -> None:
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    features = Features({"text": Value("string"), "labels": List(ClassLabel(names=["b", "a"]))})
+    table = from_dataset(
+        Dataset.from_dict({"text": ["x", "y"], "labels": [[1, 0], []]}, features=features), "m"
+    )
+    roles = columns.roles_of(TEXTS, TEXTS.Options(kind="multi-label"), targets=True)
+    found = columns.resolve(table, roles, None)
+    assert Normalizer(table, roles, found).row(0) == ({"text": "x", "labels": ["a", "b"]}, [])
+    assert Normalizer(table, roles, found).row(1) == ({"text": "y", "labels": []}, [])
 
 
 def test_one_row_of_another_kind_is_told_its_kind(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Text classification: labels or a number for a text or a pair of texts: sentiment, topics, similarity."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -20,6 +21,8 @@ from tunekit.tasks.base import (
     Window,
     encodings,
 )
+
+MOST_FRACTIONS = 20  # labels such as 4.5, of which there may be a few among ratings
 
 
 def auto_or_weights(value: Any) -> Any:
@@ -126,6 +129,22 @@ class TextClassification(Task):
     @classmethod
     def label_role(cls, options: Options) -> str | None:
         return None if options.kind == "regression" else FORMS[options.kind].role
+
+    @classmethod
+    def all_labels(cls, options: Options, labels: Sequence[str], roles: Container[str]) -> list[str]:
+        """The labels of training.
+
+        Raises:
+            InputError: they are many different fractions, as a csv file of scores gives them.
+        """
+        number = re.compile(r"-?\d+(\.\d+)?")
+        fractions = [label for label in labels if "." in label and number.fullmatch(label)]
+        if len(fractions) > MOST_FRACTIONS and all(map(number.fullmatch, labels)):
+            raise InputError(
+                f"training has {len(labels):,} labels, all of them numbers, such as {listing(fractions, 3)}; "
+                "to predict numbers set task.kind=regression, or name the labels by data.columns.label"
+            )
+        return list(labels)
 
     @classmethod
     def check(cls, options: Options, example: dict[str, Any]) -> Iterator[str]:
