@@ -90,9 +90,7 @@ def finished(checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempPathF
         if (variant, family) not in made:
             folder = tmp_path_factory.mktemp(f"{variant}-{family}")
             model, data = checkpoint(family, dropout=False), written(folder / "data", variant)
-            settings: dict[str, Any] = dict(
-                steps=120, early_stopping=None, evaluate_every=60, save_every=1000
-            )
+            settings: dict[str, Any] = dict(steps=200, evaluate_every=1000, save_every=1000)
             file = tiny.recipe(folder / "tiny.yaml", NAME, model, data, **settings)
             made[variant, family] = workflow.finetune(file, *VARIANTS[variant][1], output=folder / "run")
         return made[variant, family]
