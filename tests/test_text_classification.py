@@ -419,7 +419,12 @@ def test_numbers_in_csv_are_numbers(tmp_path: Path) -> None:
             "class_weights=often",
             "task.class_weights is often; give auto, or a positive number for each label",
         ),
-        ("class_weights={a: -1}", "give auto, or a positive number for each label, such as"),
+        (
+            "class_weights={a: -1}",
+            "task.class_weights: give auto, or a positive number for each label, such as",
+        ),
+        ("class_weights={a: 1, b: nan}", "give auto, or a positive number for each label"),
+        ("class_weights={}", "give auto, or a positive number for each label"),
         ("label_smoothing=1", "task.label_smoothing is 1; give a number less than 1"),
         ("kind=multilabel", "task.kind is multilabel; did you mean 'multi-label'?"),
         ("label_separator=;", "label_separator is for kind: multi-label, not multi-class; remove it"),
@@ -444,5 +449,17 @@ def test_a_weight_of_an_unknown_label_is_told_the_nearest(checkpoint: Callable[.
         make_task(NAME, checkpoint("bert"), ["bad", "good"], class_weights={"god": 2})
 
 
-def test_weights_of_labels_that_are_numbers_are_found_by_name() -> None:
-    assert TEXTS.Options(class_weights={0: 1, 1: 2.5}).class_weights == {"0": 1.0, "1": 2.5}
+@pytest.mark.parametrize(
+    "overrides", [["class_weights={0: 1, no: 2.5}"], ["class_weights.0=1", "class_weights.no=2.5"]]
+)
+def test_weights_in_a_recipe_are_numbers_by_the_labels_name(overrides: list[str], tmp_path: Path) -> None:
+    file = tiny.recipe(tmp_path / "r.yaml", NAME, tmp_path, tmp_path)
+    options: Any = load_recipe(file, [f"task.{override}" for override in overrides]).task.options
+    assert options.class_weights == {"0": 1.0, "no": 2.5}
+
+
+def test_the_resolved_recipe_with_weights_is_a_recipe(tmp_path: Path) -> None:
+    file = tiny.recipe(tmp_path / "r.yaml", NAME, tmp_path, tmp_path)
+    recipe = load_recipe(file, ["task.class_weights={no: 2.5}"])
+    (tmp_path / "again.yaml").write_text(recipe.to_yaml())
+    assert load_recipe(tmp_path / "again.yaml") == recipe

@@ -29,14 +29,19 @@ def auto_or_weights(value: Any) -> Any:
     """Accept auto, or positive numbers by label."""
     if value is None or value == "auto":
         return value
-    if not isinstance(value, Mapping) or not all(map(is_weight, value.values())):
+    weights = {str(k): weight_of(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
+    if not weights or not all(weights.values()):
         raise ValueError("give auto, or a positive number for each label, such as {good: 1, bad: 2.5}")
-    return {str(label): float(weight) for label, weight in value.items()}
+    return weights
 
 
-def is_weight(value: Any) -> bool:
-    """Whether a value is a positive number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+def weight_of(value: Any) -> float:
+    """A positive number, also as a recipe writes it; 0 for anything else."""
+    try:
+        weight = float(value)
+    except (TypeError, ValueError):
+        return 0.0
+    return weight if 0 < weight < float("inf") else 0.0
 
 
 class TextClassification(Task):
