@@ -19,6 +19,7 @@ from tunekit.evaluation import evaluate, predict
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.recipe import load as load_recipe
 from tunekit.run import Run
+from tunekit.tasks._words import Words
 
 CELLS = tiny.cells()
 
@@ -113,7 +114,7 @@ def test_answers_do_not_depend_on_targets_or_on_the_batch(
     recipe = load_recipe(run.path / "recipe.yaml")
     rows = load(recipe.data, type(task), task.options, 0).splits["test"]
     with_targets = [row["prediction"] for row in evaluate(task, model, rows).predictions]
-    bare = [{role: row[role] for role in task.inputs} for row in rows]
+    bare = [{role: row[role] for role in task.given} for row in rows]
     one_by_one = [predict(task, model, [row])[0] for row in bare]
     assert all(nearly(a, b) for a, b in zip(with_targets, one_by_one, strict=True))
 
@@ -258,8 +259,10 @@ def test_a_word_that_the_tokenizer_drops_is_answered_and_moves_no_other(
 
 def test_entities_come_with_type_place_text_and_score(checkpoint: Callable[..., Path]) -> None:
     task = make_task("token-classification", checkpoint("bert"), ["B-PER", "I-PER", "O"])
-    found = task.entities(["Ada", "Lovelace", "went"], ["B-PER", "I-PER", "O"], [0.9, 0.7, 1.0])  # type: ignore[attr-defined]
-    assert found == [{"type": "PER", "start": 0, "end": 2, "text": "Ada Lovelace", "score": 0.8}]
+    words, tags = Words.of(["so", "Ada", "Lovelace", "went"]), ["O", "B-PER", "I-PER", "O"]
+    found = task.entities(words, tags, [1.0, 0.9, 0.7, 1.0])  # type: ignore[attr-defined]
+    place = {"start": 3, "end": 15, "words": [1, 3]}
+    assert found == [{"type": "PER", **place, "text": "Ada Lovelace", "score": 0.8}]
 
 
 def test_the_share_of_truncated_texts_is_counted(checkpoint: Callable[..., Path]) -> None:

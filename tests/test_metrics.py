@@ -4,12 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.stats
 import seqeval.metrics
 import sklearn.metrics
+from sklearn.preprocessing import MultiLabelBinarizer
 
 from tunekit import stats
 from tunekit.evaluation import metric
-from tunekit.metrics import labels, spans, tagging
+from tunekit.metrics import labels, numbers, spans, tagging
 
 LABELS = ["negative", "neutral", "positive", "rare"]
 TAGS = ["O", "O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG"]
@@ -139,6 +141,62 @@ def test_word_metrics_equal_scikit_learns_over_all_words() -> None:
     flat = [[tag for row in rows for tag in row] for rows in (references, predictions)]
     assert got["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(*flat))
     assert got["macro_f1"] == pytest.approx(sklearn.metrics.f1_score(*flat, average="macro"))
+
+
+def random_sets(seed: int, count: int = 200) -> tuple[list[list[str]], list[list[str]]]:
+    """Predicted and right sets of labels, both also empty."""
+    random = np.random.default_rng(seed)
+    references = random.random((count, len(LABELS))) < 0.3
+    predictions = np.where(random.random(references.shape) < 0.7, references, ~references)
+    sides = [[[LABELS[i] for i in np.flatnonzero(row)] for row in side] for side in (predictions, references)]
+    return sides[0], sides[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_multilabel_metrics_equal_scikit_learns(seed: int) -> None:
+    predictions, references = random_sets(seed)
+    got = metric("multilabel").compute(predictions=predictions, references=references)
+    binarizer = MultiLabelBinarizer(classes=LABELS).fit([LABELS])
+    sides = binarizer.transform(references), binarizer.transform(predictions)
+    wanted = {
+        "micro_f1": sklearn.metrics.f1_score(*sides, average="micro"),
+        "macro_f1": sklearn.metrics.f1_score(*sides, average="macro"),
+        "subset_accuracy": sklearn.metrics.accuracy_score(*sides),
+        "sample_f1": sklearn.metrics.f1_score(*sides, average="samples", zero_division=1.0),
+        "micro_precision": sklearn.metrics.precision_score(*sides, average="micro"),
+        "micro_recall": sklearn.metrics.recall_score(*sides, average="micro"),
+    }
+    assert got == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("seed", range(3))
+def test_regression_metrics_equal_scipys_and_scikit_learns(seed: int, offset: float) -> None:
+    random = np.random.default_rng(seed)
+    references = random.normal(size=200).round(1) + offset  # with equals, which share a rank
+    predictions = 0.5 * references + random.normal(size=200).round(1)
+    got = metric("regression").compute(predictions=predictions.tolist(), references=references.tolist())
+    wanted = {
+        "pearson": scipy.stats.pearsonr(predictions, references).statistic,
+        "spearman": scipy.stats.spearmanr(predictions, references).statistic,
+        "mse": sklearn.metrics.mean_squared_error(references, predictions),
+        "rmse": sklearn.metrics.root_mean_squared_error(references, predictions),
+        "mae": sklearn.metrics.mean_absolute_error(references, predictions),
+    }
+    assert got == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e6 + 0.1])
+def test_a_constant_has_no_correlation(constant: float) -> None:
+    got = metric("regression").compute(
+        predictions=[constant] * 7, references=[1.0, 2.0, 3.5, 4.0, 1.1, 0.0, 9.0]
+    )
+    assert got["pearson"] == got["spearman"] == 0.0
+
+
+def test_errors_are_better_when_lower() -> None:
+    assert numbers.REGRESSION.better("rmse", 1.0, than=2.0)
+    assert numbers.REGRESSION.better("pearson", 0.9, than=0.5)
 
 
 def test_an_entity_with_a_wrong_end_is_both_invented_and_missed() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tunekit import tasks
+from tunekit.data import columns
 from tunekit.recipe import load, shipped
 from tunekit.recipe.schema import schema
 
@@ -43,11 +44,11 @@ def test_a_shipped_recipe_uses_columns_and_splits_that_its_data_set_has(name: st
 @pytest.mark.parametrize("name", shipped())
 def test_a_shipped_recipe_names_a_column_for_every_role_that_is_needed(name: str) -> None:
     recipe = load(name)
-    kind = tasks.find(recipe.task.name)
-    roles = {**kind.inputs, **kind.targets_for(recipe.task.options)}
+    roles = columns.roles_of(tasks.find(recipe.task.name), recipe.task.options, targets=True)
+    named = set(recipe.data.columns or {})
     needed = {role for role, spec in roles.items() if spec.needed and spec.instead_of is None}
-    stood_for = {roles[role].instead_of for role in recipe.data.columns or {} if role in roles}
-    assert needed <= {*(recipe.data.columns or {}), *stood_for}
+    stand_ins = {spec.instead_of for role, spec in roles.items() if role in named}
+    assert needed - stand_ins <= named
 
 
 def test_there_are_recipes_for_every_task() -> None:

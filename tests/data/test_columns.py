@@ -104,7 +104,7 @@ def test_a_single_column_is_told_its_separator(sign: str, shown: str) -> None:
 
 def test_a_column_that_holds_something_else_is_named_with_its_first_value() -> None:
     assert problems({"text": PROSE, "label": [None, 0.5, 0.7]}) == [
-        "column 'label' holds 0.5 (d.csv row 1), not a label; "
+        "column 'label' holds 0.5 (d.csv row 1), not a label; to predict numbers set task.kind=regression; "
         "name another with data.columns.label=COLUMN, or correct its values"
     ]
 
@@ -114,10 +114,9 @@ def test_a_given_column_that_holds_something_else_is_named() -> None:
     assert problem.startswith("column 'n' holds 1 (d.csv row 0), not a text; name another")
 
 
-def test_texts_are_no_lists_of_words() -> None:
+def test_texts_are_no_lists_of_tags() -> None:
     found = problems({"tokens": ["a b"], "ner_tags": ["O O"]}, roles=WORDS)
     assert [problem.split("; ")[0] for problem in found] == [
-        "column 'tokens' holds 'a b' (d.csv row 0), not a list of words",
         "column 'ner_tags' holds 'O O' (d.csv row 0), not a list with one label for each word",
     ]
 

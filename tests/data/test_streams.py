@@ -99,9 +99,16 @@ def test_a_missing_column_is_named_with_the_nearest(tmp_path: Path) -> None:
     assert "did you mean 'second'?; its columns are first, second" in problem
 
 
-def test_texts_are_no_words(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no column for words, which is a list of words"):
-        list(streams.stream(str(write(tmp_path / "d.txt", "one two\n")), WORDS))
+def test_texts_are_split_where_words_are_needed(tmp_path: Path) -> None:
+    ((row,),) = streams.stream(str(write(tmp_path / "d.txt", "one  two!\n")), WORDS)
+    assert row["words"] == ["one", "two", "!"]
+    assert row["words"].text == "one  two!"
+
+
+def test_lists_of_words_keep_their_words(tmp_path: Path) -> None:
+    ((row,),) = streams.stream(str(write(tmp_path / "d.jsonl", '{"tokens": ["one", "two!"]}\n')), WORDS)
+    assert row["words"] == ["one", "two!"]
+    assert row["words"].text == "one two!"
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_wrong_value_is_named_with_its_line(tmp_path: Path, section: str, prob
         (
             "columns: {txt: a}",
             "data.columns.txt is no role of text-classification; did you mean 'text'?; "
-            "choose from text, label, id",
+            "choose from text, pair, label, id",
         ),
         (
             "columns: {text: a, label: a}",

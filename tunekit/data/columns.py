@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tunekit.data.files import Table
-from tunekit.data.values import DESCRIPTIONS, is_kind
+from tunekit.data.values import DESCRIPTIONS, is_kind, meant, parted
 from tunekit.errors import InputError, cut, listing, nearest
 from tunekit.tasks.base import Role, Task
 
@@ -59,8 +59,8 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
         if role in found or dispensable(spec, roles, found):
             continue
         chosen = by_kind(table, spec, found.values())
-        if chosen is None:
-            problems.append(nothing_for(role, spec, table, found.values()))
+        if chosen is None or holds_another_kind(table, spec, found.values()):
+            problems.append(nothing_for(role, roles, table, found.values()))
         else:
             found[role] = chosen
     for role in given.keys() & found.keys() & roles.keys():
@@ -73,17 +73,29 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
 
 def dispensable(spec: Role, roles: Mapping[str, Role], found: Columns) -> bool:
     """Whether a role may go without a column: nobody needs it, or one that stands for it has one."""
-    stand_ins = [name for name, other in roles.items() if roles.get(other.instead_of or "") is spec]
-    return not spec.needed or spec.instead_of is not None or any(name in found for name in stand_ins)
+    return not spec.needed or spec.instead_of is not None or any(n in found for n in stand_ins(spec, roles))
 
 
-def nothing_for(role: str, spec: Role, table: Table, taken: Iterable[str]) -> str:
+def stand_ins(spec: Role, roles: Mapping[str, Role]) -> list[str]:
+    """The roles that stand instead of one."""
+    return [name for name, other in roles.items() if roles.get(other.instead_of or "") is spec]
+
+
+def nothing_for(role: str, roles: Mapping[str, Role], table: Table, taken: Iterable[str]) -> str:
     """Say that no column is what a role needs; the one that is called so may hold something else."""
+    spec = roles[role]
     column = next((c for c in named(table, spec) if c not in taken), None)
     if column is not None:
         return wrong_kind(role, spec, table, column)
     start = f"{table.source} has no column for {role}, which is {DESCRIPTIONS[spec.kind]}"
+    start += "".join(f", nor for {n}, {DESCRIPTIONS[roles[n].kind]}" for n in stand_ins(spec, roles))
     return no_column(start, spec.column, table, f"name it with data.columns.{role}=COLUMN")
+
+
+def holds_another_kind(table: Table, spec: Role, taken: Iterable[str]) -> bool:
+    """Whether a column with a usual name holds what the role would hold with other options."""
+    free = (column for column in named(table, spec) if column not in taken)
+    return any(meant(value, spec) for column in free for value in table.columns[column][:SAMPLE])
 
 
 def wrong_kind(role: str, spec: Role, table: Table, column: str) -> str:
@@ -91,8 +103,8 @@ def wrong_kind(role: str, spec: Role, table: Table, column: str) -> str:
     values = enumerate(table.columns[column])
     row, value = next((row, value) for row, value in values if value is not None)
     return (
-        f"column {column!r} holds {cut(repr(value))} ({table.place(row)}), not {DESCRIPTIONS[spec.kind]}; "
-        f"name another with data.columns.{role}=COLUMN, or correct its values"
+        f"column {column!r} holds {cut(repr(value))} ({table.place(row)}), not {DESCRIPTIONS[spec.kind]}"
+        f"{meant(value, spec)}; name another with data.columns.{role}=COLUMN, or correct its values"
     )
 
 
@@ -129,7 +141,7 @@ def by_kind(table: Table, spec: Role, taken: Iterable[str]) -> str | None:
 def fits(table: Table, column: str, spec: Role, how_many: Callable[[Iterable[bool]], bool]) -> bool:
     """Whether `any` or `all` of a column's first values are of the role's kind; only nulls fit any kind."""
     values = [value for value in table.columns[column][:SAMPLE] if value is not None]
-    return not values or how_many(is_kind(value, spec.kind) for value in values)
+    return not values or how_many(is_kind(parted(value, spec), spec.kind) for value in values)
 
 
 def id_column(table: Table, found: Columns) -> Columns:

@@ -62,7 +62,8 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int) -> Dat
     splits, problems, corrected = check_rows(tables, kind, options, found)
     sound = without({place for place, _ in problems}, splits)
     role = kind.label_role(options)
-    labels = label_set(tables["train"], sound["train"], role, found) if role else []
+    occurring = label_set(tables["train"], sound["train"], role, found) if role else []
+    labels = kind.all_labels(options, occurring, found)
     problems += unknown_labels(splits, labels, role)
     if problems and section.bad_rows == "error":
         raise InputError([problem for _, problem in problems])
@@ -128,7 +129,7 @@ def resolve_all(tables: Tables, roles: Mapping[str, Role], section: DataSection)
     ]
     for table in (first, *others):
         for role, spec in roles.items():
-            if spec.kind in ("label", "labels") and found.get(role) in table.columns:
+            if spec.kind in ("label", "labels", "set") and found.get(role) in table.columns:
                 problems += columns.mixed_types(table, found[role])
     if problems:
         raise InputError(problems)

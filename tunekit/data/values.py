@@ -6,31 +6,40 @@ from typing import Any
 
 from tunekit.data.files import Table
 from tunekit.errors import cut
+from tunekit.tasks._words import Words
 from tunekit.tasks.base import Role
 
 DESCRIPTIONS = {
     "text": "a text",
     "texts": "a list of texts",
     "number": "a number",
-    "words": "a list of words",
+    "words": "a text or a list of words",
+    "spans": "a list of spans ({start, end, label}, in characters)",
     "label": "a label",
     "labels": "a list with one label for each word",
     "answers": 'answers such as {"text": ["Rome"], "answer_start": [12]}',
+    "set": "a list of labels",
 }
 LISTS_OF = {
     "texts": "text",
     "words": "text",
+    "spans": "span",
     "labels": "label",
+    "set": "label",
 }  # kinds whose values are lists, by the items'
+MAY_BE_EMPTY = ("spans", "set")
 
 
 def is_kind(value: Any, kind: str) -> bool:
     """Whether one value is of a role's kind."""
-    if kind in LISTS_OF:
-        return isinstance(value, list) and all(is_kind(item, LISTS_OF[kind]) for item in value)
+    if kind in LISTS_OF and not (kind == "words" and isinstance(value, str)):
+        filled = isinstance(value, list) and (len(value) > 0 or kind in MAY_BE_EMPTY)
+        return filled and all(is_kind(item, LISTS_OF[kind]) for item in value)
+    if kind == "span":
+        return isinstance(value, dict) and {"start", "end"} <= value.keys()
     if kind == "number":
         return isinstance(value, int | float) or (isinstance(value, str) and is_number(value))
-    if kind == "text":
+    if kind in ("text", "words"):
         return isinstance(value, str)
     if kind == "answers":
         return isinstance(value, str) or all(
@@ -52,11 +61,11 @@ class Normalizer:
             if role not in self.columns:
                 continue
             column = self.columns[role]
-            value = self.table.columns[column][number]
+            value = parted(self.table.columns[column][number], spec)
             try:
                 values[role] = self.value(value, spec.kind, self.table.class_names.get(column))
             except ValueError as error:
-                problems.append(f"{column} {error}")
+                problems.append(f"{column} {error}{meant(value, spec)}")
         return values, problems
 
     def value(self, value: Any, kind: str, names: list[str] | None) -> Any:
@@ -67,11 +76,16 @@ class Normalizer:
         """
         if value is None:
             raise ValueError("is null")
+        if kind == "words" and isinstance(value, str):
+            return Words.split(whole(value))
         if kind in LISTS_OF:
-            if not isinstance(value, list) or not value:
+            if not isinstance(value, list) or (not value and kind not in MAY_BE_EMPTY):
                 shown = "an empty list" if value == [] else cut(repr(value))
                 raise ValueError(f"is {shown}, not {DESCRIPTIONS[kind]}")
-            return [self.item(i, item, kind, names) for i, item in enumerate(value)]
+            items = [self.item(i, item, kind, names) for i, item in enumerate(value)]
+            return Words.of(items) if kind == "words" else items
+        if kind == "span":
+            return span_of(value)
         if kind == "text":
             if not isinstance(value, str):
                 raise ValueError(f"is {cut(repr(value))}, not a text")
@@ -88,6 +102,38 @@ class Normalizer:
             return self.value(item, LISTS_OF[kind], names)
         except ValueError as error:
             raise ValueError(f"item {number} {error}") from None
+
+
+def parted(value: Any, spec: Role) -> Any:
+    """A value, as a list where its role has lists written as one text."""
+    if spec.separator is None or not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(spec.separator) if part.strip()]
+
+
+def meant(value: Any, spec: Role) -> str:
+    """What to set for values of another kind than the role's, as a clause."""
+    if value == [] or is_kind(value, spec.kind):
+        return ""
+    return next((f"; {advice}" for kind, advice in spec.otherwise.items() if is_kind(value, kind)), "")
+
+
+def span_of(value: Any) -> dict[str, Any]:
+    """A span as predicted or annotated: whole numbers `start` and `end`, and `label` (or `type`).
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"is {cut(repr(value))}, not {{start, end, label}}")
+    label = "type" if "label" not in value and "type" in value else "label"
+    for key in ("start", "end", label):
+        if value.get(key) is None:
+            raise ValueError(f"has no {key!r}")
+    for key in ("start", "end"):
+        if isinstance(value[key], bool) or not isinstance(value[key], int):
+            raise ValueError(f"has {key} {cut(repr(value[key]))}, which is no whole number")
+    return {"start": value["start"], "end": value["end"], "label": label_name(value[label], None)}
 
 
 def whole(text: str) -> str:

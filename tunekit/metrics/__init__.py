@@ -2,16 +2,23 @@
 
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
+from tunekit.metrics.numbers import REGRESSION
 from tunekit.metrics.rouge import ROUGE
+from tunekit.metrics.sets import MULTILABEL
 from tunekit.metrics.spans import SQUAD, best_threshold, score_span
 from tunekit.metrics.tagging import ENTITIES, entities
 
-MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, ROUGE, SQUAD, WORDS)}
+MEASURES = {
+    measure.name: measure
+    for measure in (CLASSIFICATION, ENTITIES, MULTILABEL, REGRESSION, ROUGE, SQUAD, WORDS)
+}
 
 __all__ = [
     "CLASSIFICATION",
     "ENTITIES",
     "MEASURES",
+    "MULTILABEL",
+    "REGRESSION",
     "ROUGE",
     "SQUAD",
     "WORDS",

@@ -11,8 +11,8 @@ The engine drives this and knows nothing else about a task.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -28,7 +28,9 @@ Outputs = dict[str, Any]  # what `predict` returns; tensors with one row per win
 Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
 
-Kind = Literal["text", "texts", "words", "label", "labels", "number", "answers"]  # of a column's values
+Kind = Literal[  # of a column's values
+    "text", "texts", "words", "spans", "label", "labels", "set", "number", "answers"
+]
 
 IGNORE = -100  # a label that every transformers loss skips
 
@@ -53,7 +55,8 @@ class Role:
     """What a column is for: its kind, the column it is usually called, and other common names.
 
     A role that is not `needed` may be absent from the data, and then from every row. A role that stands
-    `instead_of` another is needed only where that one is absent.
+    `instead_of` another is needed only where that one is absent. `otherwise` says what to set where a column
+    holds values of another kind.
     """
 
     kind: Kind
@@ -61,6 +64,12 @@ class Role:
     synonyms: tuple[str, ...] = ()
     needed: bool = True
     instead_of: str | None = None
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    separator: str | None = None  # parts the items of a list that is written as one text
+
+    def parted(self, separator: str | None) -> "Role":
+        """This role, for lists that may be written as one text."""
+        return replace(self, separator=separator)
 
 
 class Task(ABC):
@@ -103,7 +112,7 @@ class Task(ABC):
         self.options, self.processor, self.labels = options, processor, list(labels)
         self.head = head or self.heads[0]  # the Auto class in use
         self.index = {label: i for i, label in enumerate(self.labels)}
-        self.given: list[str] = list(self.inputs)  # the inputs that the data has
+        self.given = [role for role, spec in self.inputs.items() if spec.needed]  # inputs that the data has
         self.learned: dict[str, Any] = {}  # what `learn` gave; stored with the model
         self.decision: dict[str, Any] = {}  # what `tune` gave for the best model; stored with it
 
@@ -121,6 +130,11 @@ class Task(ABC):
     def label_role(cls, options: Any) -> str | None:
         """The role whose values are the label set of a task with these options."""
         return cls.labels_from
+
+    @classmethod
+    def all_labels(cls, options: Any, labels: Sequence[str], roles: Container[str]) -> list[str]:
+        """The label set, given the labels of the training rows and the roles that the data has."""
+        return list(labels)
 
     @classmethod
     def lacks(cls, processor: Any, head: str) -> Iterator[str]:

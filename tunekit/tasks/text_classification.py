@@ -1,71 +1,217 @@
-"""Text classification: one label for a text, such as its sentiment or its topic."""
+"""Text classification: labels or a number for a text or a pair of texts: sentiment, topics, similarity."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from tunekit import metrics
-from tunekit.tasks.base import Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
+from tunekit.errors import InputError, listing, nearest
+from tunekit.tasks._forms import FORMS
+from tunekit.tasks.base import (
+    Answer,
+    Corrected,
+    Example,
+    Inputs,
+    Model,
+    Outputs,
+    Role,
+    Task,
+    Window,
+    encodings,
+)
+
+MOST_FRACTIONS = 20  # labels such as 4.5, of which there may be a few among ratings
+
+
+def auto_or_weights(value: Any) -> Any:
+    """Accept auto, or positive numbers by label."""
+    if value is None or value == "auto":
+        return value
+    weights = {str(k): weight_of(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
+    if not weights or not all(weights.values()):
+        raise ValueError("give auto, or a positive number for each label, such as {good: 1, bad: 2.5}")
+    return weights
+
+
+def weight_of(value: Any) -> float:
+    """A positive number, also as a recipe writes it; 0 for anything else."""
+    try:
+        weight = float(value)
+    except (TypeError, ValueError):
+        return 0.0
+    return weight if 0 < weight < float("inf") else 0.0
 
 
 class TextClassification(Task):
-    """Give each text one of the labels that occur in training.
+    """Say of each text, or pair of texts, which of the training's labels it has, or a number.
 
         text   "A gorgeous, witty, seductive movie."
         label  "positive"
 
-    A text longer than `max_length` tokens is cut, and the share of such texts is reported.
+    `task.kind` says what is asked: one label (multi-class), any number of them (multi-label), or a number
+    (regression). Texts longer than `max_length` tokens are cut, of a pair the longer one first, and the share
+    of such rows is reported.
     """
 
     heads = ("AutoModelForSequenceClassification",)
     inputs = {
         "text": Role(
-            "text", "text", ("sentence", "review", "content", "body", "comment", "tweet", "document")
-        )
+            "text",
+            "text",
+            (
+                *("sentence", "review", "content", "body", "comment", "tweet", "document"),
+                *("premise", "sentence1", "question1", "text_a", "text1"),
+            ),
+        ),
+        "pair": Role(
+            "text",
+            "pair",
+            ("text_pair", "hypothesis", "sentence2", "question2", "text_b", "text2"),
+            needed=False,
+        ),
     }
-    targets = {
-        "label": Role(
-            "label", "label", ("labels", "sentiment", "class", "category", "target", "rating", "stars")
-        )
-    }
+    targets = {"label": FORMS["multi-class"].column}
     labels_from = "label"
 
     class Options(Task.Options):
         """Settings of text classification."""
 
-        max_length: int = Field(512, ge=4, description="tokens that the model reads of a text")
+        kind: Literal["multi-class", "multi-label", "regression"] = Field(
+            "multi-class", description="what is asked of a text: one label, any number of labels, or a number"
+        )
+        max_length: int = Field(
+            512, ge=4, description="tokens that the model reads of a text, or of both texts of a pair"
+        )
+        class_weights: Annotated[
+            Literal["auto"] | dict[str, float] | None, BeforeValidator(auto_or_weights)
+        ] = Field(
+            None,
+            description="weights of labels in the loss: auto for rare labels to weigh as much as frequent "
+            "ones, or a weight by label (1 where none is given)",
+        )
+        label_smoothing: float = Field(
+            0.0, ge=0, lt=1, description="share of the target that goes to the other answers"
+        )
+        label_separator: str | None = Field(
+            None, min_length=1, description="what parts labels that are one text, as in csv (multi-label)"
+        )
+
+        @model_validator(mode="after")
+        def suit_the_kind(self) -> Self:
+            for name in ("class_weights", "label_smoothing") if self.kind == "regression" else ():
+                if getattr(self, name):
+                    raise ValueError(f"{name} is for labels, and regression has none; remove it")
+            if self.label_separator is not None and self.kind != "multi-label":
+                raise ValueError(f"label_separator is for kind: multi-label, not {self.kind}; remove it")
+            return self
 
     options: Options
 
+    def __init__(
+        self, options: Any, processor: Any, labels: Sequence[str] = (), head: str | None = None
+    ) -> None:
+        super().__init__(options, processor, labels, head)
+        self.form = FORMS[options.kind](self)
+        weights = options.class_weights
+        unknown = [name for name in weights if name not in self.index] if isinstance(weights, dict) else []
+        if self.labels and unknown:
+            raise InputError(
+                f"task.class_weights names {unknown[0]!r}, which is no label{nearest(unknown[0], labels)}; "
+                f"the labels are {listing(labels)}: correct the name"
+            )
+
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
-        return metrics.CLASSIFICATION
+        return FORMS[options.kind].measure
+
+    @classmethod
+    def targets_for(cls, options: Options) -> dict[str, Role]:
+        form = FORMS[options.kind]
+        return {form.role: form.column.parted(options.label_separator)}
+
+    @classmethod
+    def label_role(cls, options: Options) -> str | None:
+        return None if options.kind == "regression" else FORMS[options.kind].role
+
+    @classmethod
+    def all_labels(cls, options: Options, labels: Sequence[str], roles: Container[str]) -> list[str]:
+        """The labels of training.
+
+        Raises:
+            InputError: they are many different fractions, as a csv file of scores gives them.
+        """
+        number = re.compile(r"-?\d+(\.\d+)?")
+        fractions = [label for label in labels if "." in label and number.fullmatch(label)]
+        if len(fractions) > MOST_FRACTIONS and all(map(number.fullmatch, labels)):
+            raise InputError(
+                f"training has {len(labels):,} labels, all of them numbers, such as {listing(fractions, 3)}; "
+                "to predict numbers set task.kind=regression, or name the labels by data.columns.label"
+            )
+        return list(labels)
+
+    @classmethod
+    def check(cls, options: Options, example: dict[str, Any]) -> Iterator[str]:
+        """Drop labels that a row has twice."""
+        labels = example.get("labels", [])
+        once = list(dict.fromkeys(labels))
+        if len(once) < len(labels):
+            example["labels"] = once
+            yield Corrected(f"labels {listing(labels)} are not all different; each counts once")
+
+    def learn(self, rows: Sequence[Example]) -> dict[str, Any]:
+        return self.form.learn(rows)
 
     def encode(self, example: Example) -> Iterator[Window]:
-        encoded = self.processor([example["text"]], truncation=True, max_length=self.options.max_length)
+        texts = [[example["text"]]]
+        if "pair" in example:
+            texts.append([self.between() + example["pair"]])
+        encoded = self.processor(*texts, truncation=True, max_length=self.options.max_length)
         for inputs, encoding in encodings(self.processor, encoded):
             yield Window(inputs, cut=bool(encoding.overflowing))
 
+    def between(self) -> str:
+        """What parts two texts: a line break where the tokenizer puts nothing between them."""
+        alone, both = (self.processor.num_special_tokens_to_add(pair) for pair in (False, True))
+        return "\n" if alone == both else ""
+
     def target(self, example: Example, window: Window) -> dict[str, Any]:
-        return {"labels": self.index[example["label"]]}
+        return {"labels": self.form.target(example)}
+
+    def count(self, inputs: Inputs) -> int:
+        """One target a text, whatever its form."""
+        return 1
+
+    def loss(self, model: Model, inputs: Inputs) -> Any:
+        given = {key: value for key, value in inputs.items() if key != "labels"}
+        return self.form.loss(model(**given).logits.float(), inputs["labels"])
 
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
-        return {"probabilities": model(**inputs).logits.float().softmax(-1)}  # (windows, labels)
+        return self.form.outputs(model(**inputs).logits.float())
 
     def decode(self, example: Example, windows: Sequence[Window]) -> Answer:
-        probabilities = windows[0].outputs["probabilities"].tolist()
-        best = max(range(len(probabilities)), key=probabilities.__getitem__)
-        return {
-            "label": self.labels[best],
-            "probabilities": {name: round(p, 6) for name, p in zip(self.labels, probabilities, strict=True)},
-        }
+        return self.form.decode(windows[0].outputs)
 
-    def comparable(self, answer: Answer) -> str:
-        return str(answer["label"])
+    def tune(self, answers: Sequence[Answer], references: Sequence[Any]) -> dict[str, Any]:
+        return self.form.tune(answers, references)
+
+    def decide(self, answer: Answer) -> Answer:
+        return self.form.decide(answer)
+
+    def comparable(self, answer: Answer) -> Any:
+        return answer[self.form.role]
+
+    def reference(self, example: Example) -> Any:
+        return example[self.form.role]
+
+    def baselines(self, rows: Sequence[Example]) -> dict[str, list[Any]]:
+        """The answer that suits most of the training rows, given to every row."""
+        if "constant" not in self.learned:
+            return {}
+        name = "majority" if self.labels else "constant"
+        return {name: [self.learned["constant"]] * len(rows)}
 
     def model_options(self) -> dict[str, Any]:
-        return {**super().model_options(), "problem_type": "single_label_classification"}
-
-    def reference(self, example: Example) -> str:
-        return str(example["label"])
+        outputs = super().model_options() or {"num_labels": 1}
+        return {**outputs, "problem_type": self.form.problem_type}

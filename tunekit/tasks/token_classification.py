@@ -1,15 +1,17 @@
 """Token classification: one label for every word, such as named entities or parts of speech."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from tunekit import metrics
+from tunekit.tasks._words import OUTSIDE, Words, tags_of
 from tunekit.tasks.base import (
     IGNORE,
     Answer,
+    Corrected,
     Example,
     Inputs,
     Model,
@@ -21,25 +23,36 @@ from tunekit.tasks.base import (
     encodings,
 )
 
-OUTSIDE = "O"  # the label of words that belong to no entity
-PREFIXES = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}  # what an entity's tags may begin with, by scheme
+PREFIXES = {  # what an entity's tags may begin with, by scheme
+    "bio": "BI",
+    "iob1": "BI",
+    "bioes": "BIES",
+    "bilou": "BILU",
+}
+BIOES = {"L": "E", "U": "S"}  # of BILOU's letters
 
 
 class TokenClassification(Task):
-    """Label each word of a sentence that is already split into words.
+    """Label each word of a text, which is split into words already or will be.
 
         words  ["Ada",   "Lovelace", "lived", "in", "London"]
         tags   ["B-PER", "I-PER",    "O",     "O",  "B-LOC"]
 
-    A word's label sits on its first sub-word; the rest carry none. Sentences longer than `max_length`
-    tokens become overlapping windows, so that every word is predicted and every word is scored. A word
-    that the tokenizer drops altogether (control characters) is answered with "O".
+    or, in characters, `text` "Ada Lovelace lived in London" with `spans` [{"start": 0, "end": 12, "label":
+    "PER"}, ...], which become tags of words.
+
+    A word's label sits on its first sub-word; the rest carry none. Texts longer than `max_length` tokens
+    become overlapping windows, so that every word is predicted and every word is scored. A word that the
+    tokenizer drops altogether (control characters) is answered with "O".
     """
 
     heads = ("AutoModelForTokenClassification",)
     processor_options = {"add_prefix_space": True}  # byte-level BPE needs it before words; others ignore it
-    inputs = {"words": Role("words", "tokens", ("words", "token", "word"))}
-    targets = {"tags": Role("labels", "ner_tags", ("tags", "labels", "ner", "pos_tags", "entities"))}
+    inputs = {"words": Role("words", "tokens", ("words", "token", "word", "text", "sentence"))}
+    targets = {
+        "tags": Role("labels", "ner_tags", ("tags", "labels", "ner", "pos_tags", "entities")),
+        "spans": Role("spans", "spans", ("entities", "label", "labels"), instead_of="tags"),
+    }
     labels_from = "tags"
 
     class Options(OverlappingOptions):
@@ -51,8 +64,10 @@ class TokenClassification(Task):
         stride: int | None = Field(
             None, ge=0, description="tokens that neighbouring windows share; max_length / 8 by default"
         )
-        scheme: Literal["bio", "iob1", "bioes", "plain"] = Field(
-            "bio", description="how tags mark entities; plain for labels that are none (parts of speech)"
+        scheme: Literal["bio", "iob1", "bioes", "bilou", "plain"] = Field(
+            "bio",
+            description="how tags mark entities (bilou is read as bioes); "
+            "plain for labels that are none (parts of speech)",
         )
 
     options: Options
@@ -62,12 +77,31 @@ class TokenClassification(Task):
         return metrics.WORDS if options.scheme == "plain" else metrics.ENTITIES
 
     @classmethod
-    def check(cls, options: Options, example: Example) -> Iterator[str]:
-        words, tags = example["words"], example["tags"]
+    def check(cls, options: Options, example: dict[str, Any]) -> Iterator[str]:
+        """Turn spans into tags, and BILOU into BIOES."""
+        words, spans = Words.of(example["words"]), example.pop("spans", None)
+        if "tags" not in example:
+            if options.scheme != "bio":
+                yield f"spans are read as tags of the scheme bio, not {options.scheme}; set task.scheme=bio"
+            example["tags"], moved, wrong = tags_of(words, spans)
+            yield from wrong
+            yield from map(Corrected, moved)
+            return
+        tags = example["tags"]
         if len(words) != len(tags):
             yield f"{len(words)} words but {len(tags)} tags"
         if options.scheme != "plain":
             yield from invalid_tags(tags, options.scheme)
+        if options.scheme == "bilou":
+            example["tags"] = [as_bioes(tag) for tag in tags]
+
+    @classmethod
+    def all_labels(cls, options: Options, labels: Sequence[str], roles: Container[str]) -> list[str]:
+        """For spans O, B-x and I-x of every type x, so that any entity can go on; BIOES names for BILOU."""
+        if "tags" not in roles:
+            kinds = {label[2:] for label in labels if label != OUTSIDE}
+            return sorted([OUTSIDE, *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI")])
+        return list(dict.fromkeys(map(as_bioes, labels))) if options.scheme == "bilou" else list(labels)
 
     def encode(self, example: Example) -> Iterator[Window]:
         encoded = self.processor(
@@ -102,31 +136,33 @@ class TokenClassification(Task):
                 context = min(position, len(words) - 1 - position)
                 if word is not None and context > best.get(word, (-1,))[0]:
                     best[word] = context, int(tags[position]), float(scores[position])
-        found = [
-            best.get(word, (0, self.index.get(OUTSIDE, 0), 0.0)) for word in range(len(example["words"]))
-        ]
+        words = Words.of(example["words"])
+        found = [best.get(word, (0, self.index.get(OUTSIDE, 0), 0.0)) for word in range(len(words))]
         tags = [self.labels[tag] for _, tag, _ in found]
-        return {
-            "tags": tags,
-            "entities": self.entities(example["words"], tags, [score for *_, score in found]),
-        }
+        scores = [score for *_, score in found]
+        return {"words": list(words), "tags": tags, "entities": self.entities(words, tags, scores)}
 
-    def entities(
-        self, words: Sequence[str], tags: Sequence[str], scores: Sequence[float]
-    ) -> list[dict[str, Any]]:
-        """The entities that the tags mark; `start` and `end` count words, `end` is the first one after."""
+    def entities(self, words: Words, tags: Sequence[str], scores: Sequence[float]) -> list[dict[str, Any]]:
+        """The entities that the tags mark: where in the text, in characters, and which words; ends exclusive.
+
+        The text of words that were given as a list has single blanks between them.
+        """
         if self.options.scheme == "plain":
             return []
-        return [
-            {
-                "type": kind,
-                "start": first,
-                "end": last + 1,
-                "text": " ".join(words[first : last + 1]),
-                "score": round(float(np.mean(scores[first : last + 1])), 6),
-            }
-            for kind, first, last in metrics.entities(tags)
-        ]
+        found = []
+        for kind, first, last in metrics.entities(tags):
+            start, end = words.offsets[first][0], words.offsets[last][1]
+            found.append(
+                {
+                    "type": kind,
+                    "start": start,
+                    "end": end,
+                    "words": [first, last + 1],
+                    "text": words.text[start:end],
+                    "score": round(float(np.mean(scores[first : last + 1])), 6),
+                }
+            )
+        return found
 
     def comparable(self, answer: Answer) -> list[str]:
         return list(answer["tags"])
@@ -158,6 +194,11 @@ def first_subwords(encoding: Any, begins: Mapping[int, int]) -> list[int | None]
     ]
 
 
+def as_bioes(tag: str) -> str:
+    """A BILOU tag by its BIOES name."""
+    return BIOES.get(tag[0], tag[0]) + tag[1:]
+
+
 def invalid_tags(tags: Sequence[str], scheme: str) -> Iterator[str]:
     """Say which tag of a sentence breaks the scheme, at most one."""
     prefixes = PREFIXES[scheme]
@@ -167,10 +208,10 @@ def invalid_tags(tags: Sequence[str], scheme: str) -> Iterator[str]:
             forms = " or ".join(f"{prefix}-TYPE" for prefix in prefixes)
             yield (
                 f"tag {tag!r} of word {word} is neither O nor {forms}; "
-                "set task.scheme (bio, iob1, bioes, or plain for labels that are no entities)"
+                "set task.scheme (bio, iob1, bioes, bilou, or plain for labels that are no entities)"
             )
             return
-        if scheme != "iob1" and tag[0] in "IE" and (before[0] not in "BI" or before[2:] != tag[2:]):
+        if scheme != "iob1" and tag[0] in "IEL" and (before[0] not in "BI" or before[2:] != tag[2:]):
             yield (
                 f"tag {tag!r} of word {word} follows {before!r}, which begins no {tag[2:]}; "
                 "set task.scheme=iob1 to allow it"
