@@ -168,7 +168,7 @@ def judge(
 
 
 def metric(measure: str | metrics.Measure) -> Any:
-    """A measure of tunekit, by its name (`classification`, `entities`, `words`), as an `evaluate.Metric`.
+    """A measure of tunekit, by its name (`classification`, `entities`, ...), as an `evaluate.Metric`.
 
         metric("entities").compute(predictions=[["B-PER", "O"]], references=[["B-PER", "O"]])["f1"]
 
