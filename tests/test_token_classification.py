@@ -134,6 +134,36 @@ def test_lines_of_text_are_answered(finished: Run, tmp_path: Path) -> None:
     assert found == {("Ada", 23, 26), ("Paris", 35, 40)}
 
 
+@pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")  # of byte-level tokenizers
+def test_transformers_pipeline_finds_the_same_entities_in_the_same_places(
+    finished: Run, tmp_path: Path
+) -> None:
+    from transformers import pipeline
+
+    text = "the film was fine and Ada went to Paris in Rome"
+    (tmp_path / "d.txt").write_text(text)
+    (answer,) = workflow.predict(finished.path, str(tmp_path / "d.txt"))
+    find = pipeline("token-classification", model=str(finished.model), aggregation_strategy="first")
+    theirs = [
+        (entity["entity_group"], text[entity["start"] : entity["end"]].strip()) for entity in find(text)
+    ]
+    ours = answer["prediction"]["entities"]
+    assert [(entity["type"], entity["text"]) for entity in ours] == theirs
+    assert len(ours) == 3
+
+
+def test_entities_of_bioes_tags_are_whole(checkpoint: Callable[..., Path]) -> None:
+    task = make_task(NAME, checkpoint("bert"), ["B-PER", "E-PER", "O", "S-LOC"], scheme="bioes")
+    words = Words.split("Ada  King, Rome")
+    found = task.entities(words, ["B-PER", "E-PER", "O", "S-LOC"], [1.0] * 4)  # type: ignore[attr-defined]
+    assert [(entity["type"], entity["text"]) for entity in found] == [("PER", "Ada  King"), ("LOC", "Rome")]
+
+
+def test_words_with_plain_labels_have_no_entities(checkpoint: Callable[..., Path]) -> None:
+    task = make_task(NAME, checkpoint("bert"), ["NOUN", "VERB"], scheme="plain")
+    assert task.entities(Words.split("Ada went"), ["NOUN", "VERB"], [1.0, 1.0]) == []  # type: ignore[attr-defined]
+
+
 def test_lists_of_words_are_answered_by_a_model_of_spans(finished: Run, tmp_path: Path) -> None:
     path = tiny.write_jsonl(tmp_path / "d.jsonl", [{"tokens": ["Ada", "went", "to", "Paris"]}])
     (answer,) = workflow.predict(finished.path, str(path))
