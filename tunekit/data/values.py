@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tunekit.data.files import Table
+from tunekit.data.images import is_image, source_of
 from tunekit.errors import cut
 from tunekit.tasks.base import Role
 
@@ -15,6 +17,7 @@ DESCRIPTIONS = {
     "words": "a list of words",
     "label": "a label",
     "labels": "a list with one label for each word",
+    "image": "a picture (its bytes, or the path of a .png, .jpg ...)",
 }
 LISTS_OF = {
     "texts": "text",
@@ -31,7 +34,33 @@ def is_kind(value: Any, kind: str) -> bool:
         return isinstance(value, int | float) or (isinstance(value, str) and is_number(value))
     if kind == "text":
         return isinstance(value, str)
+    if kind == "image":
+        return is_image(value)
     return isinstance(value, str | int) or (isinstance(value, float) and value.is_integer())
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A value that is costly to read: where it is. `data.keeping` reads it."""
+
+    table: Table
+    column: str
+    number: int  # of the row
+
+    @property
+    def given(self) -> Any:
+        """The value as it is in the table."""
+        return self.table.columns[self.column][self.number]
+
+    @property
+    def path(self) -> str | None:
+        """The path that was given, where one was."""
+        return self.given if isinstance(self.given, str) else None
+
+    def source(self) -> tuple[str, str, bytes | str]:
+        """The column, what to call the value in a message, and the bytes or the file to read."""
+        source = source_of(self.given, self.table.folder)
+        return self.column, f"{source} " if isinstance(source, str) else "", source
 
 
 class Normalizer:
@@ -52,6 +81,8 @@ class Normalizer:
                 values[role] = self.value(value, spec.kind, self.table.class_names.get(column))
             except ValueError as error:
                 problems.append(f"{column} {error}")
+            if spec.kind == "image":
+                values[role] = Unread(self.table, column, number)
         return values, problems
 
     def value(self, value: Any, kind: str, names: list[str] | None) -> Any:
@@ -73,6 +104,8 @@ class Normalizer:
             return whole(value)
         if kind == "number":
             return number_of(value)
+        if kind == "image":
+            return source_of(value, self.table.folder)
         return label_name(value, names)
 
     def item(self, number: int, item: Any, kind: str, names: list[str] | None) -> Any:

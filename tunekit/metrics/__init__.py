@@ -2,14 +2,17 @@
 
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
+from tunekit.metrics.ranking import BEST, RANKED
 from tunekit.metrics.tagging import ENTITIES, entities
 
-MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, WORDS)}
+MEASURES = {measure.name: measure for measure in (CLASSIFICATION, ENTITIES, RANKED, WORDS)}
 
 __all__ = [
+    "BEST",
     "CLASSIFICATION",
     "ENTITIES",
     "MEASURES",
+    "RANKED",
     "WORDS",
     "Measure",
     "Metrics",

@@ -21,13 +21,17 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
     import transformers
 
     auto = getattr(transformers, kind.auto_processor)
-    words = {"split_special_tokens": True} if kind.auto_processor == "AutoTokenizer" else {}
+    reads_text = kind.auto_processor == "AutoTokenizer"
+    words = {"split_special_tokens": True} if reads_text else {}
+    what, files = (
+        ("tokenizer", "tokenizer files") if reads_text else ("image processor", "preprocessor_config.json")
+    )
     try:
         processor = auto.from_pretrained(**checkpoint.origin(), **words, **kind.processor_options)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"model {checkpoint.name!r} has no tokenizer that can be read ({first_line(error)}); "
-            "put its tokenizer files beside the weights"
+            f"model {checkpoint.name!r} has no {what} that can be read ({first_line(error)}); "
+            f"put its {files} beside the weights"
         ) from None
     lacking = list(kind.lacks(processor, checkpoint.head))
     if lacking:
