@@ -1,7 +1,7 @@
 """A small vision transformer with random weights, for trying image classification without a download.
 
-    python benchmarks/vit.py FOLDER
-    tunekit finetune image-classification model=FOLDER data=PICTURES ...
+python benchmarks/vit.py FOLDER
+tunekit finetune image-classification model=FOLDER data=PICTURES ...
 """
 
 import sys
@@ -10,11 +10,11 @@ from pathlib import Path
 from transformers import ViTConfig, ViTForImageClassification, set_seed
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-SIDE, PATCH, WIDTH, LAYERS = 28, 4, 128, 6
+SIDE, PATCH, WIDTH, LAYERS = 28, 7, 128, 6
 
 
 def main(folder: Path) -> None:
-    """Write a checkpoint that reads pictures of 28 x 28 in 49 patches, and say how large it is."""
+    """Write a checkpoint that reads pictures of 28 x 28 in 16 patches, and say how large it is."""
     set_seed(0)
     config = ViTConfig(
         image_size=SIDE,

@@ -13,7 +13,7 @@ import pytest
 from tests import tiny
 from tests.building import difference, gradients, make_fitting
 
-CELLS = [(task, family) for task in tiny.DATA for family in tiny.FAMILIES]
+CELLS = tiny.CELLS
 FULL = ("token-classification", "bert")  # the cell in which memory runs out on the second process
 ROWS = 32
 LIMIT = 1e-5
@@ -67,12 +67,14 @@ def test_gradients_do_not_depend_on_the_cuts(
         steps.most = most
         assert len(steps[0].micros) == -(-ROWS // most)
         assert difference(whole, gradients(fitting.optimization, steps)) < LIMIT
+    if len(set(steps.encoded.lengths.tolist())) == 1:  # pictures: there is no other way to cut them
+        return
     steps.most, steps.budget, steps.overhead = None, 60, 8  # by tokens, into groups of different sizes
     assert len({len(micro.windows) for micro in steps[0].micros}) > 1
     assert difference(whole, gradients(fitting.optimization, steps)) < LIMIT
 
 
-@pytest.mark.parametrize("task", list(tiny.DATA))
+@pytest.mark.parametrize("task", [task for task, family in CELLS if family == "bert"])
 def test_gradients_do_not_depend_on_padding(
     task: str, checkpoint: Callable[..., Path], rows: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -67,7 +67,7 @@ def table(folder: Path, root: Path) -> Table:
     return Table(
         str(folder),
         {
-            "image": [str(path) for path, _ in rows],
+            "image": [{"bytes": None, "path": str(path)} for path, _ in rows],  # a path alone is also a text
             "label": [label for _, label in rows],
             "id": [path.relative_to(root).as_posix() for path, _ in rows],
         },

@@ -10,7 +10,7 @@ import numpy as np
 
 from tunekit.errors import LONGEST_PATH, cut, first_line
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # none of them runs another program
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # none of them runs another program
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 MOST_GREY = 65535  # the white of a picture with 16 bits
 
@@ -22,14 +22,20 @@ def is_image(value: Any) -> bool:
     return isinstance(value, bytes) or (isinstance(value, str) and Path(value).suffix.lower() in SUFFIXES)
 
 
+def plain(value: Any) -> Any:
+    """The bytes of a mapping as `datasets` writes them, or its path where it has none."""
+    if isinstance(value, Mapping):
+        return value.get("path") if value.get("bytes") is None else value["bytes"]
+    return value
+
+
 def source_of(value: Any, folder: Path) -> bytes | str:
     """The bytes of a picture, or the file they are in; relative paths start in `folder`, else here.
 
     Raises:
         ValueError: it is neither.
     """
-    if isinstance(value, Mapping):
-        value = value.get("path") if value.get("bytes") is None else value["bytes"]
+    value = plain(value)
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):

@@ -88,15 +88,16 @@ def keep(
     """Read the costly values of some rows into them; return the rows that cannot be read, and why."""
     shelf, problems = shelf or Shelf(), list[tuple[int, str]]()
 
-    def kept(values: dict[str, Any]) -> dict[str, Any] | str:
-        """The values of one row, read and in the form that the task keeps."""
+    def kept(row: Mapping[str, Any]) -> dict[str, Any] | str:
+        """The costly values of one row, in the form that the task keeps."""
         found = {}
-        for role, (column, name, source) in values.items():
-            try:
-                read = READERS[roles[role].kind](source)
-            except ValueError as error:
-                return f"{column} {name}{error}"
-            found[role] = kind.keep(processor, roles[role].kind, read)
+        for role in costly:
+            if isinstance(row.get(role), Unread):
+                try:
+                    value = READERS[roles[role].kind](row[role].source())
+                except ValueError as error:
+                    return f"{row[role]} {error}"
+                found[role] = kind.keep(processor, roles[role].kind, value)
         return found
 
     costly = [role for role, spec in roles.items() if spec.kind in READERS]
@@ -104,8 +105,7 @@ def keep(
         for start in range(0, len(rows) if costly else 0, CHUNK):
             line.update(f"reading {len(rows):,} rows", start / len(rows))
             part = rows[start : start + CHUNK]
-            sources = [{r: row[r].source() for r in costly if isinstance(row.get(r), Unread)} for row in part]
-            for number, values in enumerate(threads.map(kept, sources), start):
+            for number, values in enumerate(threads.map(kept, part), start):
                 if isinstance(values, str):
                     problems.append((number, values))
                 else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunekit.data.files import Table
-from tunekit.data.images import is_image, source_of
+from tunekit.data.images import is_image, plain, source_of
 from tunekit.errors import cut
 from tunekit.tasks.base import Role
 
@@ -49,18 +49,20 @@ class Unread:
 
     @property
     def given(self) -> Any:
-        """The value as it is in the table."""
-        return self.table.columns[self.column][self.number]
+        """The value in the table: bytes or a path."""
+        return plain(self.table.columns[self.column][self.number])
 
     @property
     def path(self) -> str | None:
         """The path that was given, where one was."""
         return self.given if isinstance(self.given, str) else None
 
-    def source(self) -> tuple[str, str, bytes | str]:
-        """The column, what to call the value in a message, and the bytes or the file to read."""
-        source = source_of(self.given, self.table.folder)
-        return self.column, f"{source} " if isinstance(source, str) else "", source
+    def source(self) -> bytes | str:
+        """The bytes, or the file that they are in."""
+        return source_of(self.given, self.table.folder)
+
+    def __str__(self) -> str:
+        return self.column if self.path is None else f"{self.column} {self.path}"
 
 
 class Normalizer:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tunekit.errors import InputError, first_line, listing
 from tunekit.models.checkpoint import WEIGHTS, Checkpoint, position_limit
 from tunekit.models.families import classes
@@ -37,6 +39,8 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
     if lacking:
         raise InputError([f"model {checkpoint.name!r}: {text}" for text in lacking])
     check_vocabulary(checkpoint, processor)
+    if not reads_text:
+        check_size(checkpoint, kind, processor)
     if not getattr(processor, "is_fast", True):
         raise InputError(
             f"model {checkpoint.name!r} has only a slow tokenizer, without alignments; choose another"
@@ -45,6 +49,27 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
         processor.pad_token = processor.eos_token or processor.unk_token
         say(f"the tokenizer has no pad token; {processor.pad_token!r} stands in for it, masked")
     return processor
+
+
+def check_size(checkpoint: Checkpoint, kind: type[Task], processor: Any) -> None:
+    """Refuse an image processor whose pictures the model does not take, by a try without any numbers."""
+    import torch
+    import transformers
+
+    shape = kind.keep(processor, "image", np.zeros((64, 64, 3), np.uint8)).shape
+    auto = getattr(transformers, checkpoint.head)
+    try:
+        with torch.device("meta"), torch.inference_mode():
+            model = auto.from_config(checkpoint.config, trust_remote_code=False).eval()
+            model(pixel_values=torch.empty(1, *shape))
+    except NotImplementedError:  # an operation that needs numbers
+        return
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the image processor of {checkpoint.name!r} makes {shape[1]} x {shape[2]} pixels in {shape[0]} "
+            f"colours, which the model does not take ({first_line(error)}); "
+            "set size in preprocessor_config.json to what the model was trained with"
+        ) from None
 
 
 def check_vocabulary(checkpoint: Checkpoint, processor: Any) -> None:
