@@ -14,6 +14,7 @@ from tunekit.tasks.base import Answer, Example, Inputs, Kind, Model, Outputs, Ro
 
 ALL_LISTED = 10  # labels up to which an answer gives the probability of each
 ASPECTS = (3 / 4, 4 / 3)  # of a random crop, width to height
+NORMALISING = ("do_rescale", "do_normalize", "include_top")  # what turns pixels into other numbers
 EXACT = 1e-4  # by which pixel values may differ from the processor's own; they go from about -2 to 3
 
 Array = NDArray[np.float32]
@@ -74,7 +75,8 @@ class ImageClassification(Task):
     @classmethod
     def keep(cls, processor: Any, kind: Kind, value: Any) -> NDArray[np.uint8]:
         """The pixels of a picture as the processor resizes and crops it, shape (3, height, width)."""
-        pixels = processor(images=value, do_rescale=False, do_normalize=False, return_tensors="np")
+        off = {name: False for name in NORMALISING if hasattr(processor, name)}
+        pixels = processor(images=value, return_tensors="np", **off)
         return np.ascontiguousarray(pixels["pixel_values"][0], np.uint8)
 
     def learn(self, rows: Sequence[Example]) -> dict[str, Any]:
