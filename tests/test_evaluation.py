@@ -129,7 +129,7 @@ def test_a_file_without_a_metric_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_measure_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InputError, match="there are classification, entities, words"):
+    with pytest.raises(InputError, match="there are classification, entities, ranked-classification, words"):
         metric("bleu")
 
 

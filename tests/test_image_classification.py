@@ -82,7 +82,9 @@ def test_a_processor_that_makes_different_sizes_is_refused(
     checkpoint: MakeCheckpoint, tmp_path: Path
 ) -> None:
     settings = {"size": {"shortest_edge": 16}, "do_center_crop": False}
-    with pytest.raises(InputError, match=r"makes \(24, 16\) pixels of one picture and \(16, 24\) of another"):
+    with pytest.raises(
+        InputError, match=r"makes arrays of \(3, 24, 16\) of one picture and of \(3, 16, 24\) of another"
+    ):
         make_task(NAME, with_settings(checkpoint("dinov2"), tmp_path, settings), ["a", "b"])
 
 
@@ -222,6 +224,17 @@ def test_the_loss_is_the_cross_entropy_with_smoothed_targets(
     targets = torch.nn.functional.one_hot(inputs["labels"], 2) * (1 - smoothing) + smoothing / 2
     expected = -(targets * logs).sum(-1).mean()
     assert torch.allclose(task.loss(model, inputs), expected, atol=1e-5)
+
+
+def test_a_model_with_a_second_head_for_a_teacher_is_trained_by_the_labels(inputs: dict[str, Any]) -> None:
+    import torch
+    from transformers import DeiTConfig, DeiTForImageClassificationWithTeacher
+
+    model = DeiTForImageClassificationWithTeacher(DeiTConfig(image_size=16, patch_size=4, **tiny.SIZES))
+    task = KIND(KIND.Options(), tiny.squared(), ["a", "b"])
+    loss = task.loss(model.eval(), inputs)
+    logits = task.logits(model, inputs["pixel_values"])
+    assert torch.equal(loss, torch.nn.functional.cross_entropy(logits, inputs["labels"]))
 
 
 def answer(probabilities: list[float], labels: list[str]) -> Any:

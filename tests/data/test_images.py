@@ -138,6 +138,11 @@ def test_a_bomb_is_refused_from_its_header() -> None:
         read_image(bomb(50_000))
 
 
+def test_a_thin_line_is_refused_from_its_header() -> None:
+    with pytest.raises(ValueError, match=r"cannot be decoded \(101 x 1 pixels are a line\)"):
+        read_image(saved(Image.new("RGB", (101, 1))))
+
+
 def test_a_value_is_a_picture_by_its_bytes_or_its_path() -> None:
     values = (b"..", "a/b.PNG", {"bytes": b"..", "path": None}, {"bytes": None, "path": "a.jpg"})
     assert all(is_image(value) for value in values)
@@ -152,6 +157,10 @@ def test_relative_paths_start_in_the_folder_of_the_list(tmp_path: Path) -> None:
 def test_a_missing_picture_is_named_with_the_folder_it_should_be_in(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"'b.png' is no file; relative paths start in {tmp_path}"):
         source_of("b.png", tmp_path)
+
+
+def test_a_single_pixel_is_a_picture(processor: Any) -> None:
+    assert (KIND.keep(processor, "image", Image.new("RGB", (1, 1), "red"))[0] == 255).all()
 
 
 @pytest.mark.parametrize("memory", [10_000, 700, 0])

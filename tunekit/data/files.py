@@ -20,7 +20,7 @@ class Table:
     class_names: dict[str, list[str]] = field(
         default_factory=dict
     )  # of integer label columns that have names
-    folder: Path = Path()  # where relative paths in it start
+    folder: Path = field(default=Path(), compare=False)  # where relative paths in it start
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))

@@ -12,6 +12,7 @@ from tunekit.errors import LONGEST_PATH, cut, first_line
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # none of them runs another program
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+LONGEST_SIDE = 100  # times the other; resizing the shorter side of a thin line would fill the memory
 MOST_GREY = 65535  # the white of a picture with 16 bits
 
 
@@ -58,6 +59,8 @@ def read_image(source: bytes | str) -> Any:
         with Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
         ) as image:
+            if max(image.size) > LONGEST_SIDE * min(image.size):
+                raise ValueError(f"{image.width:,} x {image.height:,} pixels are a line")
             return in_colour(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         raise ValueError(f"is no picture in a format that can be read ({', '.join(FORMATS)})") from None

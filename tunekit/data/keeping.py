@@ -93,11 +93,11 @@ def keep(
         found = {}
         for role in costly:
             if isinstance(row.get(role), Unread):
+                of = roles[role].kind
                 try:
-                    value = READERS[roles[role].kind](row[role].source())
+                    found[role] = kind.keep(processor, of, READERS[of](row[role].source()))
                 except ValueError as error:
                     return f"{row[role]} {error}"
-                found[role] = kind.keep(processor, roles[role].kind, value)
         return found
 
     costly = [role for role, spec in roles.items() if spec.kind in READERS]

@@ -60,11 +60,15 @@ class ImageClassification(Task):
 
     @classmethod
     def lacks(cls, processor: Any, head: str) -> Iterator[str]:
+        makes = processor.model_input_names
+        if "pixel_values" not in makes:
+            yield f"its processor makes {' and '.join(makes)} and no pixel values; choose another checkpoint"
+            return
         noise = np.random.default_rng(0).integers(0, 256, (60, 40, 3), np.uint8)
         upright, lying = (cls.keep(processor, "image", picture) for picture in (noise, noise.swapaxes(0, 1)))
-        if upright.shape != lying.shape:
+        if upright.shape != lying.shape or upright.ndim != 3:
             yield (
-                f"its processor makes {upright.shape[1:]} pixels of one picture and {lying.shape[1:]} of "
+                f"its processor makes arrays of {upright.shape} of one picture and of {lying.shape} of "
                 "another; set do_center_crop, or both height and width, in preprocessor_config.json"
             )
             return
