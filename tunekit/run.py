@@ -22,7 +22,7 @@ from tunekit.evaluation import Scores
 from tunekit.recipe import Recipe
 from tunekit.stats import Estimate
 
-PACKAGES = "tunekit torch transformers datasets accelerate evaluate tokenizers numpy pillow".split()
+PACKAGES = ("tunekit", "torch", "transformers", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
 MAY_CHANGE = {  # keys that do not change the result of a run that is continued
     ("data", "workers"),
     ("train", "micro_batch"),
