@@ -111,6 +111,21 @@ def test_a_checkpoint_without_a_processor_is_refused(checkpoint: MakeCheckpoint,
         make_task(NAME, folder, ["a", "b"])
 
 
+def test_a_missing_processor_and_a_missing_picture_are_told_together(
+    checkpoint: MakeCheckpoint, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(checkpoint("vit"), tmp_path / "model"))
+    rows = Path(shutil.copytree(data(NAME), tmp_path / "rows"))
+    (model / "preprocessor_config.json").unlink()
+    next(rows.glob("*.png")).unlink()
+    recipe = tiny.recipe(tmp_path / "r.yaml", NAME, model, rows)
+    with pytest.raises(InputError) as caught:
+        workflow.finetune(recipe, output=tmp_path / "run")
+    first, second = caught.value.problems
+    assert "has no image processor" in first
+    assert "is no file; relative paths start in" in second
+
+
 def test_a_text_model_is_refused(checkpoint: MakeCheckpoint) -> None:
     with pytest.raises(InputError, match=r"\(bert\) has no head for image-classification"):
         inspect(ModelSection(name=str(checkpoint("bert"))), KIND)
@@ -207,6 +222,15 @@ def test_training_sees_changed_pictures_however_a_step_is_cut(
         window: torch.from_numpy(steps.encoded.windows[window].inputs["pixel_values"]) for window in whole
     }
     assert any((whole[window] != kept[window]).any() for window in whole)
+
+
+def test_other_processes_prepare_the_same_steps(
+    checkpoint: MakeCheckpoint, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    steps = make_fitting(tmp_path, NAME, checkpoint("vit"), data(NAME), batch_size=8).steps
+    (prepared,) = steps.between(5, 6, workers=1)
+    for theirs, ours in zip(prepared.micros, steps[5].micros, strict=True):
+        assert (theirs.inputs["pixel_values"] == ours.inputs["pixel_values"]).all()
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

@@ -84,11 +84,10 @@ def test_a_transparent_colour_of_a_palette_lies_over_white() -> None:
     assert (colours(saved(picture, transparency=0)) == 255).all()
 
 
-def test_cmyk_becomes_the_colours_that_pillow_converts_it_to() -> None:
-    ink = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
-    found = colours(saved(ink, "TIFF"))
-    assert (found == np.asarray(ink.convert("RGB"))).all()
-    assert (found == [0, 255, 255]).all()
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+def test_the_colours_of_ink_become_those_of_light(kind: str) -> None:
+    found = colours(saved(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), kind))
+    assert np.abs(found - [0, 255, 255]).max() <= 2
 
 
 def test_a_picture_is_turned_as_its_camera_was_held() -> None:
@@ -165,7 +164,7 @@ def test_a_single_pixel_is_a_picture(processor: Any) -> None:
 
 @pytest.mark.parametrize("memory", [10_000, 700, 0])
 def test_a_shelf_keeps_numbers_in_memory_or_on_disk(memory: int) -> None:
-    shelf = Shelf(memory)
+    shelf = Shelf(memory, block=512)
     given = [np.random.default_rng(i).normal(size=(3, i + 1)).astype(np.float32) for i in range(20)]
     kept = [shelf.put(array) for array in given]
     assert all((a == b).all() and a.dtype == b.dtype for a, b in zip(given, kept, strict=True))
@@ -383,6 +382,7 @@ def test_a_picture_can_be_asked_for(folder: Path, processor: Any) -> None:
 
 
 def test_a_folder_of_pictures_can_be_asked_for(folder: Path, processor: Any) -> None:
+    put(folder / "test" / "red" / "._7.png", b"what another system leaves")
     found = asked(folder / "test", processor)
     assert found == [str(folder / "test" / name) for name in ("blue/6.png", "red/7.png")]
 

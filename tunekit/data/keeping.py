@@ -29,8 +29,8 @@ Array = NDArray[Any]
 class Shelf:
     """Arrays: in memory while they are small together, else in files that no one sees and nothing leaves."""
 
-    def __init__(self, memory: int = MEMORY) -> None:
-        self.left = memory  # bytes
+    def __init__(self, memory: int = MEMORY, block: int = BLOCK) -> None:
+        self.left, self.size = memory, block  # bytes, in memory and of a file
         self.block: Array = np.zeros(0, np.uint8)  # the file that is being filled
         self.used = 0  # bytes of it
 
@@ -44,7 +44,7 @@ class Shelf:
         if self.left >= 0:
             return array
         if self.used + array.nbytes > len(self.block):
-            self.block, self.used = new_block(max(BLOCK, array.nbytes)), 0
+            self.block, self.used = new_block(max(self.size, array.nbytes)), 0
         place = self.block[self.used : self.used + array.nbytes]
         self.used += -(-array.nbytes // 64) * 64  # each begins where any type may
         place[:] = np.frombuffer(array.tobytes(), np.uint8)
@@ -55,7 +55,9 @@ def new_block(size: int) -> Array:
     """So many bytes of a file without a name, reserved on the disk."""
     try:
         with tempfile.TemporaryFile() as file:
-            os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here, and not as a crash later
+            file.truncate(size)
+            if hasattr(os, "posix_fallocate"):  # a full disk shows here, and not as a crash later
+                os.posix_fallocate(file.fileno(), 0, size)
             return np.asarray(np.memmap(file, np.uint8, "r+"))
     except OSError as error:
         raise EnvironmentFailure(

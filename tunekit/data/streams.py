@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from tunekit.data import columns, images
+from tunekit.data import columns, image_folders, images
 from tunekit.data.files import SUFFIXES, Table, as_table, read
 from tunekit.data.formats import Row, json_object, parse_json
 from tunekit.data.keeping import keep
@@ -107,7 +107,7 @@ def pictures_in(path: Path) -> list[str]:
     Raises:
         InputError: there is none.
     """
-    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+    inside = image_folders.visible(path) if path.is_dir() else [path]
     found = [str(each) for each in inside if each.suffix.lower() in images.SUFFIXES]
     if not found:
         raise InputError(
