@@ -14,9 +14,10 @@ from PIL import Image
 
 from tests import tiny
 from tests.building import make_fitting, make_task
+from tests.test_resume import results, stop_at
 from tunekit import metrics, stats, tasks, workflow
 from tunekit.data.windows import encode
-from tunekit.errors import InputError
+from tunekit.errors import InputError, Interrupted
 from tunekit.evaluation import baselines, predict
 from tunekit.models.checkpoint import inspect
 from tunekit.models.finetuned import load_task
@@ -231,6 +232,21 @@ def test_other_processes_prepare_the_same_steps(
     (prepared,) = steps.between(5, 6, workers=1)
     for theirs, ours in zip(prepared.micros, steps[5].micros, strict=True):
         assert (theirs.inputs["pixel_values"] == ours.inputs["pixel_values"]).all()
+
+
+def test_an_interrupted_run_sees_the_same_changes_when_it_continues(
+    checkpoint: MakeCheckpoint, data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny.recipe(
+        tmp_path / "r.yaml", NAME, checkpoint("vit"), data(NAME), log_every=4, save_every=5, micro_batch=5
+    )
+    whole = workflow.finetune(recipe, output=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, "step", 4)
+        with pytest.raises(Interrupted):
+            workflow.finetune(recipe, output=tmp_path / "parts")
+    parts = workflow.finetune(recipe, output=tmp_path / "parts")
+    assert results(whole.path) == results(parts.path)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
