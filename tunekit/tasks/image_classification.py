@@ -165,14 +165,14 @@ def scaling(processor: Any) -> tuple[Array, Array]:
 def view(key: Sequence[int], crop: float | None, *, flip: bool) -> Array:
     """The part of a picture that is seen, as an affine map from seen to given places, shape (2, 3).
 
-    Places run from -1 to 1 on both axes. A crop has at least the share `crop` of the area.
+    Places run from -1 to 1 on both axes. A crop has at least the share `crop` of the area, and is inside.
     """
     random = np.random.default_rng(list(key))
+    least, (low, high) = crop or 1.0, np.log(ASPECTS)
     area, aspect, x, y, side = random.random(5)
-    share = 1.0 if crop is None else crop + (1 - crop) * area
-    low, high = np.log(ASPECTS)
-    stretch = 1.0 if crop is None else np.exp(low + (high - low) * aspect)
-    width, height = min(1.0, np.sqrt(share * stretch)), min(1.0, np.sqrt(share / stretch))
+    share = least + (1 - least) * area
+    stretch = np.clip(np.exp(low + (high - low) * aspect), share, 1 / share)
+    width, height = np.sqrt(share * stretch), np.sqrt(share / stretch)
     left, top = (2 * x - 1) * (1 - width), (2 * y - 1) * (1 - height)  # of the crop's middle
     mirrored = -width if flip and side < 0.5 else width
     return np.array([[mirrored, 0, left], [0, height, top]], np.float32)
