@@ -88,7 +88,10 @@ def keep(
     shelf: Shelf | None = None,
 ) -> list[tuple[int, str]]:
     """Read the costly values of some rows into them; return the rows that cannot be read, and why."""
+    costly = [role for role, spec in roles.items() if spec.kind in READERS]
     shelf, problems = shelf or Shelf(), list[tuple[int, str]]()
+    if not costly:
+        return []
 
     def kept(row: Mapping[str, Any]) -> dict[str, Any] | str:
         """The costly values of one row, in the form that the task keeps."""
@@ -102,9 +105,8 @@ def keep(
                     return f"{row[role]} {error}"
         return found
 
-    costly = [role for role, spec in roles.items() if spec.kind in READERS]
     with ThreadPoolExecutor(os.cpu_count()) as threads, out.live() as line:
-        for start in range(0, len(rows) if costly else 0, CHUNK):
+        for start in range(0, len(rows), CHUNK):
             line.update(f"reading {len(rows):,} rows", start / len(rows))
             part = rows[start : start + CHUNK]
             for number, values in enumerate(threads.map(kept, part), start):

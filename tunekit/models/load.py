@@ -13,6 +13,10 @@ from tunekit.models.families import classes
 from tunekit.tasks.base import Task
 
 MOST_MISSING = 0.2  # share of the body's parameters that may be missing from a checkpoint
+PROCESSORS = {  # what they are and which files they need, for messages
+    "AutoTokenizer": ("tokenizer", "tokenizer files"),
+    "AutoImageProcessor": ("image processor", "preprocessor_config.json"),
+}
 UNLIMITED = 1_000_000  # tokenizers without a limit of their own say more than this
 
 Say = Callable[[str], None]
@@ -23,11 +27,8 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
     import transformers
 
     auto = getattr(transformers, kind.auto_processor)
-    reads_text = kind.auto_processor == "AutoTokenizer"
-    words = {"split_special_tokens": True} if reads_text else {}
-    what, files = (
-        ("tokenizer", "tokenizer files") if reads_text else ("image processor", "preprocessor_config.json")
-    )
+    words = {"split_special_tokens": True} if kind.auto_processor == "AutoTokenizer" else {}
+    what, files = PROCESSORS[kind.auto_processor]
     try:
         processor = auto.from_pretrained(**checkpoint.origin(), **words, **kind.processor_options)
     except (OSError, ValueError) as error:
@@ -39,7 +40,7 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
     if lacking:
         raise InputError([f"model {checkpoint.name!r}: {text}" for text in lacking])
     check_vocabulary(checkpoint, processor)
-    if not reads_text:
+    if kind.auto_processor == "AutoImageProcessor":
         check_size(checkpoint, kind, processor)
     if not getattr(processor, "is_fast", True):
         raise InputError(
