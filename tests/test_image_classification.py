@@ -89,6 +89,21 @@ def test_a_processor_that_makes_different_sizes_is_refused(
         make_task(NAME, with_settings(checkpoint("dinov2"), tmp_path, settings), ["a", "b"])
 
 
+def test_a_processor_that_makes_no_pictures_is_refused() -> None:
+    from transformers.models.imagegpt.image_processing_pil_imagegpt import ImageGPTImageProcessorPil
+    from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+
+    told = [
+        text
+        for maker in (ImageGPTImageProcessorPil, Siglip2ImageProcessorPil)
+        for text in KIND.lacks(maker(), "")
+    ]
+    assert told == [
+        "its processor makes input_ids and no pixel values; choose another checkpoint",
+        "its processor makes arrays of (256, 768) and no pictures; choose another checkpoint",
+    ]
+
+
 def with_settings(checkpoint: Path, folder: Path, settings: dict[str, Any]) -> Path:
     """A copy of a checkpoint whose processor has other settings."""
     copy = Path(shutil.copytree(checkpoint, folder / "model"))

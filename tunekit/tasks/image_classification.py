@@ -66,7 +66,10 @@ class ImageClassification(Task):
             return
         noise = np.random.default_rng(0).integers(0, 256, (60, 40, 3), np.uint8)
         upright, lying = (cls.keep(processor, "image", picture) for picture in (noise, noise.swapaxes(0, 1)))
-        if upright.shape != lying.shape or upright.ndim != 3:
+        if upright.ndim != 3:
+            yield f"its processor makes arrays of {upright.shape} and no pictures; choose another checkpoint"
+            return
+        if upright.shape != lying.shape:
             yield (
                 f"its processor makes arrays of {upright.shape} of one picture and of {lying.shape} of "
                 "another; set do_center_crop, or both height and width, in preprocessor_config.json"
