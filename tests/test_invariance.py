@@ -67,12 +67,14 @@ def test_gradients_do_not_depend_on_the_cuts(
         steps.most = most
         assert len(steps[0].micros) == -(-ROWS // most)
         assert difference(whole, gradients(fitting.optimization, steps)) < LIMIT
+    if len(set(steps.encoded.lengths.tolist())) == 1:  # pictures: there is no other way to cut them
+        return
     steps.most, steps.budget, steps.overhead = None, 60, 8  # by tokens, into groups of different sizes
     assert len({len(micro.windows) for micro in steps[0].micros}) > 1
     assert difference(whole, gradients(fitting.optimization, steps)) < LIMIT
 
 
-@pytest.mark.parametrize("task", list(tiny.DATA))
+@pytest.mark.parametrize("task", [task for task, family in CELLS if family == "bert"])
 def test_gradients_do_not_depend_on_padding(
     task: str, checkpoint: Callable[..., Path], rows: Callable[[str], Path], tmp_path: Path
 ) -> None:

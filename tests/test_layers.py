@@ -25,7 +25,18 @@ RANKS = {
     "__main__": 11,
 }
 FILES = sorted(ROOT.rglob("*.py"))
-HEAVY = {"torch", "transformers", "datasets", "accelerate", "evaluate", "peft", "sklearn", "scipy", "seqeval"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "evaluate",
+    "peft",
+    "sklearn",
+    "scipy",
+    "seqeval",
+    "PIL",
+}
 
 
 def place(path: Path) -> str:

@@ -5,7 +5,18 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "datasets", "accelerate", "evaluate", "peft", "scipy", "sklearn", "pandas")
+HEAVY = (
+    "torch",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "evaluate",
+    "peft",
+    "scipy",
+    "sklearn",
+    "pandas",
+    "PIL",
+)
 SCRIPT = """
 import sys
 sys.argv = ["tunekit", *sys.argv[1:]]

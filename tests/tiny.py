@@ -1,5 +1,7 @@
 """Tiny real models of every family, and tiny data that they can learn, made in a folder."""
 
+import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,6 +11,7 @@ TEXT = "the a film plot cast was is good great fine bad poor dull very and not A
 WORDS = TEXT.split()
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SIZES = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48)
+SIDE = 16  # pixels of a picture, as the image models see it
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -266,7 +269,45 @@ def bart(folder: Path, **settings: Any) -> Path:
 def vit(folder: Path, **settings: Any) -> Path:
     from transformers import ViTConfig, ViTForImageClassification
 
-    return save(folder, ViTForImageClassification(ViTConfig(image_size=8, patch_size=4, **SIZES, **settings)))
+    config = ViTConfig(image_size=SIDE, patch_size=4, **SIZES, **settings)
+    return save(folder, ViTForImageClassification(config), squared())
+
+
+def swin(folder: Path, **settings: Any) -> Path:
+    from transformers import SwinConfig, SwinForImageClassification
+
+    stages = dict(embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=2)
+    config = SwinConfig(image_size=SIDE, patch_size=4, **stages, **settings)
+    return save(folder, SwinForImageClassification(config), squared())
+
+
+def convnext(folder: Path, **settings: Any) -> Path:
+    from transformers import ConvNextConfig, ConvNextForImageClassification
+    from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+
+    stages = dict(num_stages=2, hidden_sizes=[16, 32], depths=[1, 1])
+    config = ConvNextConfig(image_size=SIDE, patch_size=4, **stages, **settings)
+    processor = ConvNextImageProcessorPil(size={"shortest_edge": SIDE})
+    return save(folder, ConvNextForImageClassification(config), processor)
+
+
+def dinov2(folder: Path, **settings: Any) -> Path:
+    from transformers import Dinov2Config, Dinov2ForImageClassification
+    from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
+
+    sizes = {name: value for name, value in SIZES.items() if name != "intermediate_size"}
+    config = Dinov2Config(image_size=SIDE, patch_size=4, mlp_ratio=2, **sizes, **settings)
+    processor = BitImageProcessorPil(
+        size={"shortest_edge": SIDE + 4}, crop_size={"height": SIDE, "width": SIDE}
+    )
+    return save(folder, Dinov2ForImageClassification(config), processor)
+
+
+def squared() -> Any:
+    """An image processor that resizes to a square."""
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    return ViTImageProcessorPil(size={"height": SIDE, "width": SIDE})
 
 
 FAMILIES: dict[str, Callable[..., Path]] = {
@@ -283,7 +324,17 @@ FAMILIES: dict[str, Callable[..., Path]] = {
     "mt5": mt5,
     "bart": bart,
 }
+IMAGE_FAMILIES: dict[str, Callable[..., Path]] = {
+    "vit": vit,
+    "swin": swin,
+    "convnext": convnext,
+    "dinov2": dinov2,
+}
 NO_DROPOUT = {
+    "vit": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "swin": {"drop_path_rate": 0.0},
+    "convnext": {"drop_path_rate": 0.0},
+    "dinov2": {"drop_path_rate": 0.0},
     "bert": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "distilbert": {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0, "qa_dropout": 0.0},
     "roberta": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
@@ -325,11 +376,11 @@ def able(task: str) -> list[str]:
     return [family for name, family in cells() if name == task]
 
 
-def save(folder: Path, model: Any, tokenizer: Any = None) -> Path:
+def save(folder: Path, model: Any, processor: Any = None) -> Path:
     """Write a checkpoint's folder."""
     model.save_pretrained(folder)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(folder)
+    if processor is not None:
+        processor.save_pretrained(folder)
     return folder
 
 
@@ -394,7 +445,31 @@ def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def pictures(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Noisy pictures of different sizes, whose label is their strongest colour."""
+    import numpy as np
+
+    rows = []
+    for i in range(start, start + count):
+        random = np.random.default_rng(i)
+        pixels = random.integers(0, 120, (14 + i % 5, 22 - i % 3, 3))
+        pixels[..., 0 if i % 2 else 2] += 120
+        rows.append({"id": f"p{i}", "image": png(pixels), "label": "red" if i % 2 else "blue"})
+    return rows
+
+
+def png(pixels: Any) -> bytes:
+    """A PNG file of an array, shape (height, width, 3) or, grey, (height, width)."""
+    import numpy as np
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
 DATA = {
+    "image-classification": pictures,
     "question-answering": questions,
     "text-classification": reviews,
     "token-classification": sentences,
@@ -403,9 +478,15 @@ DATA = {
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> Path:
-    """Write rows as JSON lines."""
+    """Write rows as JSON lines; bytes become a file beside, and its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def named(content: bytes) -> str:
+        name = f"{hashlib.sha256(content).hexdigest()[:16]}.png"
+        (path.parent / name).write_bytes(content)
+        return name
+
+    path.write_text("".join(json.dumps(row, default=named) + "\n" for row in rows))
     return path
 
 

@@ -99,7 +99,10 @@ def evaluate(
 def predict(
     run_or_model: RunOrModel,
     source: Annotated[
-        str, typer.Option("--input", "-i", help="A file of rows, or - for standard input.")
+        str,
+        typer.Option(
+            "--input", "-i", help="A file of rows, a picture, a folder of pictures, or - for standard input."
+        ),
     ] = "-",
     output: Output = None,
     column: Annotated[

@@ -1,6 +1,6 @@
 """Which column plays which role, and the rows in the form that tasks expect: names, never indices."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -160,7 +160,7 @@ def holds_ids(table: Table, column: str) -> bool:
     return column in table.columns and unique(table.columns[column])
 
 
-def unique(values: list[Any]) -> bool:
+def unique(values: Sequence[Any]) -> bool:
     """Whether every value is there, plain, and different from the others."""
     return all(isinstance(v, str | int) and v != "" for v in values) and len(set(values)) == len(values)
 

@@ -15,11 +15,12 @@ class Table:
     """One file, or one split of a Hub data set."""
 
     source: str  # for messages
-    columns: dict[str, list[Any]]
+    columns: dict[str, Sequence[Any]]
     lines: Sequence[int] | None = None  # of each row; rows are numbered from 0 where there are no lines
     class_names: dict[str, list[str]] = field(
         default_factory=dict
     )  # of integer label columns that have names
+    folder: Path = field(default=Path(), compare=False)  # where relative paths in it start
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
@@ -46,6 +47,7 @@ def read(path: Path, encoding: str, separator: str | None) -> Table:
         table = as_table([item for item in found if not isinstance(item, str)], str(path))
     if not len(table):
         raise InputError(f"{path} has no rows; give a file with at least one")
+    table.folder = path.parent
     return table
 
 
@@ -53,7 +55,7 @@ def as_table(rows: Sequence[Row], source: str) -> Table:
     """Rows as columns; a row that lacks a column has None there."""
     names = dict.fromkeys(name for _, row in rows for name in row)
     lines = [line for line, _ in rows if line is not None]
-    columns = {name: [row.get(name) for _, row in rows] for name in names}
+    columns: dict[str, Sequence[Any]] = {name: [row.get(name) for _, row in rows] for name in names}
     return Table(source, columns, lines if len(lines) == len(rows) else None)
 
 
@@ -114,8 +116,18 @@ def read_arrow(path: Path) -> Any:
 
 
 def from_dataset(dataset: Any, source: str) -> Table:
-    """A `datasets.Dataset` as a table; columns of class labels bring their names."""
-    columns = {name: list(dataset[name]) for name in dataset.column_names}
+    """A `datasets.Dataset` as a table; columns of class labels bring their names.
+
+    Pictures stay encoded, and where they are: their bytes are read when they are needed.
+    """
+    import datasets
+
+    images = {name for name, feature in dataset.features.items() if isinstance(feature, datasets.Image)}
+    for name in images:
+        dataset = dataset.cast_column(name, datasets.Image(decode=False))
+    columns = {
+        name: dataset[name] if name in images else list(dataset[name]) for name in dataset.column_names
+    }
     names = {}
     for column, feature in dataset.features.items():
         inner = getattr(feature, "feature", feature)  # of a list of labels

@@ -1,17 +1,17 @@
 """Rows for training and scoring: read, mapped to roles, checked, labelled, cut and limited."""
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tunekit.data import columns
+from tunekit.data.drawing import Rows as Rows
+from tunekit.data.drawing import cut_validation, fingerprint, limited
 from tunekit.data.files import Table
+from tunekit.data.keeping import keep_all
 from tunekit.data.sources import Tables, read_splits
 from tunekit.data.values import Normalizer
 from tunekit.errors import InputError, cut, listing, nearest
@@ -20,8 +20,6 @@ from tunekit.tasks.base import Corrected, Example, Role, Task
 
 MEND = "correct the row, or set data.bad_rows=skip"
 MOST_HINTS = 20  # unknown labels for which the nearest known one is looked for
-
-Rows = list[dict[str, Any]]  # keyed by role, and "id"
 
 
 @dataclass(frozen=True)
@@ -34,21 +32,27 @@ class Data:
     skipped: Sequence[str] = field(default=())  # rows that were left out, with the reason
     corrected: Sequence[str] = field(default=())  # rows that were put in order, and how
 
+    @cached_property
+    def prints(self) -> dict[str, str]:
+        """The fingerprint of each split."""
+        return {name: fingerprint(rows) for name, rows in self.splits.items()}
+
     def facts(self) -> dict[str, Any]:
         """Sizes and fingerprints, for the run's record."""
-        splits = {
-            name: {"rows": len(rows), "sha256": fingerprint(rows)} for name, rows in self.splits.items()
-        }
+        sizes = {name: len(rows) for name, rows in self.splits.items()}
         return {
-            "splits": splits,
+            "splits": {name: {"rows": sizes[name], "sha256": self.prints[name]} for name in sizes},
             "columns": dict(self.columns),
             "skipped": list(self.skipped),
             "corrected": list(self.corrected),
         }
 
 
-def load(section: DataSection, kind: type[Task], options: Any, seed: int) -> Data:
+def load(section: DataSection, kind: type[Task], options: Any, seed: int, processor: Any = None) -> Data:
     """The rows of all splits; a missing validation split is cut from train.
+
+    Values that are costly to read, such as pictures, are read last and for a processor; without one they are
+    not.
 
     Raises:
         InputError: with every file, column and row that cannot be used.
@@ -58,30 +62,24 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int) -> Dat
         raise InputError(
             f"{section.path} has no training split, only {listing(tables)}; name it with data.splits.train"
         )
-    found = resolve_all(tables, columns.roles_of(kind, options, targets=True), section)
+    roles = columns.roles_of(kind, options, targets=True)
+    found = resolve_all(tables, roles, section)
     splits, problems, corrected = check_rows(tables, kind, options, found)
     sound = without({place for place, _ in problems}, splits)
     role = kind.label_role(options)
     occurring = label_set(tables["train"], sound["train"], role, found) if role else []
     labels = kind.all_labels(options, occurring, found)
     problems += unknown_labels(splits, labels, role)
-    if problems and section.bad_rows == "error":
-        raise InputError([problem for _, problem in problems])
-    good = without({place for place, _ in problems}, splits)
-    for split, numbered in good.items():
-        if not numbered:
-            first = next(
-                (f" ({text.removesuffix(f'; {MEND}')})" for (of, _), text in problems if of == split), ""
-            )
-            raise InputError(f"the {split} split has no rows that can be used{first}; correct them")
+    good = usable(splits, problems, section)
     if role and len(labels) < 2:
         raise InputError(
             f"training has no label but {listing(labels)} (column {found.get(role, role)!r}), and there "
             "must be two to tell apart; add rows of another, or correct data.columns"
         )
-    rows = cut_validation(good, section.validation_share, role, seed)
-    skipped = [problem for _, problem in problems]
-    return Data(limited(rows, section.limit, seed), labels, found, skipped, corrected)
+    rows = limited(cut_validation(good, section.validation_share, role, seed), section.limit, seed)
+    rows, broken = kept(rows, kind, processor, roles, section)
+    skipped = [problem for _, problem in problems + broken]
+    return Data(rows, labels, found, skipped, corrected)
 
 
 def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str, Data]:
@@ -99,18 +97,46 @@ def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str
         raise InputError(f"{section.path} has no {name} split; choose from {listing(tables)}")
     chosen = {name: tables[name]}
     kind, options, labels = type(task), task.options, task.labels
-    found = resolve_all(chosen, columns.roles_of(kind, options, targets=True, given=task.given), section)
+    roles = columns.roles_of(kind, options, targets=True, given=task.given)
+    found = resolve_all(chosen, roles, section)
     splits, problems, corrected = check_rows(chosen, kind, options, found)
     problems += unknown_labels(splits, labels, kind.label_role(options), but="")
-    if problems and section.bad_rows == "error":
-        raise InputError([problem for _, problem in problems])
-    rows = without({place for place, _ in problems}, splits)
-    skipped = [problem for _, problem in problems]
-    return name, Data(limited(rows, section.limit, 0), labels, found, skipped, corrected)
+    rows = limited(usable(splits, problems, section), section.limit, 0)
+    rows, broken = kept(rows, kind, task.processor, roles, section)
+    skipped = [problem for _, problem in problems + broken]
+    return name, Data(rows, labels, found, skipped, corrected)
 
 
 Place = tuple[str, int]  # split, and number of the row in it
 Found = list[tuple[Place, str]]
+
+
+def usable(splits: Mapping[str, Rows], problems: Found, section: DataSection) -> dict[str, Rows]:
+    """The rows without problems.
+
+    Raises:
+        InputError: problems are errors, or no row of a split is left.
+    """
+    if problems and section.bad_rows == "error":
+        raise InputError([text for _, text in problems])
+    good = without({place for place, _ in problems}, splits)
+    for split, rows in good.items():
+        if not rows:
+            first = next(
+                (f" ({text.removesuffix(f'; {MEND}')})" for (of, _), text in problems if of == split), ""
+            )
+            raise InputError(f"the {split} split has no rows that can be used{first}; correct them")
+    return good
+
+
+def kept(
+    splits: dict[str, Rows], kind: type[Task], processor: Any, roles: Mapping[str, Role], section: DataSection
+) -> tuple[dict[str, Rows], Found]:
+    """The rows with their costly values read, and those that are left out because they are broken."""
+    if processor is None:
+        return splits, []
+    broken = [(place, f"{text}; {MEND}") for place, text in keep_all(splits, kind, processor, roles)]
+    return usable(splits, broken, section), broken
 
 
 def resolve_all(tables: Tables, roles: Mapping[str, Role], section: DataSection) -> columns.Columns:
@@ -207,64 +233,6 @@ def without(bad: set[Place], splits: Mapping[str, Rows]) -> dict[str, Rows]:
         split: [row for number, row in enumerate(rows) if (split, number) not in bad]
         for split, rows in splits.items()
     }
-
-
-def cut_validation(splits: Mapping[str, Rows], share: float, role: str | None, seed: int) -> dict[str, Rows]:
-    """Cut a missing validation split from train: seeded, and stratified where a row has one label."""
-    if "validation" in splits or share == 0:
-        return dict(splits)
-    rows = splits["train"]
-    strata = [str(row[role]) if role and not isinstance(row[role], list) else "" for row in rows]
-    picked = stratified(strata, share, np.random.default_rng([seed, 1]))
-    return {
-        **splits,
-        "train": [row for number, row in enumerate(rows) if number not in picked],
-        "validation": [row for number, row in enumerate(rows) if number in picked],
-    }
-
-
-def stratified(strata: Sequence[str], share: float, random: np.random.Generator) -> set[int]:
-    """Row numbers for a share of each stratum; at least one row in all, and never a stratum's last one.
-
-    Raises:
-        InputError: there are too few rows to cut anything.
-    """
-    groups: dict[str, list[int]] = {}
-    for number, stratum in enumerate(strata):
-        groups.setdefault(stratum, []).append(number)
-    picked: set[int] = set()
-    for stratum in sorted(groups):
-        members = random.permutation(groups[stratum])
-        picked.update(members[: min(round(len(members) * share), len(members) - 1)].tolist())
-    if not picked:
-        largest = max(sorted(groups), key=lambda stratum: len(groups[stratum]))
-        if len(groups[largest]) < 2:
-            raise InputError(
-                f"training has {len(strata)} rows, too few to cut a validation split from; "
-                "give more, name one with data.splits.validation, or set data.validation_share=0"
-            )
-        picked.add(int(random.choice(groups[largest])))
-    return picked
-
-
-def limited(splits: Mapping[str, Rows], limit: Mapping[Any, int] | None, seed: int) -> dict[str, Rows]:
-    """At most so many rows of a split, drawn by the seed and kept in order."""
-    result = dict(splits)
-    for split, most in (limit or {}).items():
-        rows = result.get(split, [])
-        if len(rows) > most:
-            picks = np.sort(np.random.default_rng([seed, 2]).permutation(len(rows))[:most])
-            result[split] = [rows[i] for i in picks]
-    return result
-
-
-def fingerprint(rows: Iterable[Example]) -> str:
-    """sha256 of the rows' contents, whatever file they came from."""
-    digest = hashlib.sha256()
-    for row in rows:
-        content = {role: value for role, value in row.items() if role != "place"}
-        digest.update(json.dumps(content, sort_keys=True, ensure_ascii=False, default=str).encode())
-    return digest.hexdigest()
 
 
 def given_only(rows: Iterable[Example], kind: type[Task]) -> Iterator[dict[str, Any]]:

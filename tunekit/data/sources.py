@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunekit.data.files import SUFFIXES, Table, from_dataset, read
+from tunekit.data.image_folders import holds_pictures, read_classes
 from tunekit.errors import (
     LONGEST_PATH,
     EnvironmentFailure,
@@ -70,6 +71,8 @@ def read_local(section: DataSection, path: Path) -> Tables:
             )
     if path.is_dir() and any((path / name).exists() for name in ("dataset_dict.json", "state.json")):
         return read_saved(section, path)
+    if path.is_dir() and not lists_rows(path) and holds_pictures(path):
+        return read_classes(path, SYNONYMS, section.splits)
     problems, tables = Problems(), Tables()
     with problems.collect():
         for split, files in local_files(section, path).items():
@@ -78,6 +81,11 @@ def read_local(section: DataSection, path: Path) -> Tables:
                     tables.setdefault(split, []).append(read(file, section.encoding, section.separator))
     problems.raise_if_any()
     return tables
+
+
+def lists_rows(folder: Path) -> bool:
+    """Whether a folder has a data file other than notes and lists in plain text."""
+    return any(file.suffix.lower() != ".txt" for files in files_by_split(folder).values() for file in files)
 
 
 def local_files(section: DataSection, path: Path) -> dict[str, list[Path]]:

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tunekit.data.files import Table
+from tunekit.data.images import is_image, plain, source_of
 from tunekit.errors import cut
 from tunekit.tasks._words import Words
 from tunekit.tasks.base import Role
@@ -19,6 +21,7 @@ DESCRIPTIONS = {
     "labels": "a list with one label for each word",
     "answers": 'answers such as {"text": ["Rome"], "answer_start": [12]}',
     "set": "a list of labels",
+    "image": "a picture (its bytes, or the path of a .png, .jpg ...)",
 }
 LISTS_OF = {
     "texts": "text",
@@ -45,7 +48,35 @@ def is_kind(value: Any, kind: str) -> bool:
         return isinstance(value, str) or all(
             isinstance(item, str) or (isinstance(item, dict) and "text" in item) for item in as_items(value)
         )
+    if kind == "image":
+        return is_image(value)
     return isinstance(value, str | int) or (isinstance(value, float) and value.is_integer())
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A value that is costly to read: where it is. `data.keeping` reads it."""
+
+    table: Table
+    column: str
+    number: int  # of the row
+
+    @property
+    def given(self) -> Any:
+        """The value in the table: bytes or a path."""
+        return plain(self.table.columns[self.column][self.number])
+
+    @property
+    def path(self) -> str | None:
+        """The path that was given, where one was."""
+        return self.given if isinstance(self.given, str) else None
+
+    def source(self) -> bytes | str:
+        """The bytes, or the file that they are in."""
+        return source_of(self.given, self.table.folder)
+
+    def __str__(self) -> str:
+        return self.column if self.path is None else f"{self.column} {self.path}"
 
 
 class Normalizer:
@@ -66,6 +97,8 @@ class Normalizer:
                 values[role] = self.value(value, spec.kind, self.table.class_names.get(column))
             except ValueError as error:
                 problems.append(f"{column} {error}{meant(value, spec)}")
+            if spec.kind == "image":
+                values[role] = Unread(self.table, column, number)
         return values, problems
 
     def value(self, value: Any, kind: str, names: list[str] | None) -> Any:
@@ -94,6 +127,8 @@ class Normalizer:
             return number_of(value)
         if kind == "answers":
             return answers_of(value)
+        if kind == "image":
+            return source_of(value, self.table.folder)
         return label_name(value, names)
 
     def item(self, number: int, item: Any, kind: str, names: list[str] | None) -> Any:

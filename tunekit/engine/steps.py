@@ -141,9 +141,10 @@ def gradients_or_less(optimization: Optimization, steps: Steps, step: Step) -> A
             break
         optimization.forget()
         if loss is None and not steps.shrink(step.micros):
+            shorter = "lower task.max_length or " if hasattr(steps.task.options, "max_length") else ""
             raise EnvironmentFailure(
                 f"a single window of {steps.encoded.lengths.max()} tokens does not fit into memory; "
-                "lower task.max_length or choose a smaller model"
+                f"{shorter}choose a smaller model"
             )
         out.say(f"memory ran out in step {step.number + 1}, which is made again in smaller pieces")
         set_random_state(before)

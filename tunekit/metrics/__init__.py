@@ -3,6 +3,7 @@
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
 from tunekit.metrics.numbers import REGRESSION
+from tunekit.metrics.ranking import BEST, RANKED
 from tunekit.metrics.rouge import ROUGE
 from tunekit.metrics.sets import MULTILABEL
 from tunekit.metrics.spans import SQUAD, best_threshold, score_span
@@ -10,10 +11,11 @@ from tunekit.metrics.tagging import ENTITIES, entities
 
 MEASURES = {
     measure.name: measure
-    for measure in (CLASSIFICATION, ENTITIES, MULTILABEL, REGRESSION, ROUGE, SQUAD, WORDS)
+    for measure in (CLASSIFICATION, ENTITIES, MULTILABEL, RANKED, REGRESSION, ROUGE, SQUAD, WORDS)
 }
 
 __all__ = [
+    "BEST",
     "CLASSIFICATION",
     "ENTITIES",
     "MEASURES",
@@ -21,6 +23,7 @@ __all__ = [
     "REGRESSION",
     "ROUGE",
     "SQUAD",
+    "RANKED",
     "WORDS",
     "Measure",
     "Metrics",

@@ -20,6 +20,10 @@ FAMILIES = (  # that every task is tested with, by what a configuration calls it
     "t5",
     "mt5",
     "bart",
+    "vit",
+    "swin",
+    "convnext",
+    "dinov2",
 )
 
 

@@ -81,7 +81,8 @@ def load_task(folder: Path) -> tuple[str, Task]:
             f"{folder}/tunekit.json is damaged ({first_line(error)}); take the folder from its run"
         ) from None
     config = read_config(str(folder), None, local=True)
-    processor = getattr(transformers, kind.auto_processor).from_pretrained(folder, trust_remote_code=False)
+    auto = getattr(transformers, kind.auto_processor)
+    processor = auto.from_pretrained(folder, trust_remote_code=False, **kind.processor_options)
     task = kind(options, processor, labels, find_head(str(folder), config, kind))
     task.given = given
     task.learned, task.decision = learned, decision

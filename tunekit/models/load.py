@@ -5,12 +5,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tunekit.errors import InputError, first_line, listing
 from tunekit.models.checkpoint import WEIGHTS, Checkpoint, position_limit
 from tunekit.models.families import classes
 from tunekit.tasks.base import Task
 
 MOST_MISSING = 0.2  # share of the body's parameters that may be missing from a checkpoint
+PROCESSORS = {  # what they are and which files they need, for messages
+    "AutoTokenizer": ("tokenizer", "tokenizer files"),
+    "AutoImageProcessor": ("image processor", "preprocessor_config.json"),
+}
 UNLIMITED = 1_000_000  # tokenizers without a limit of their own say more than this
 
 Say = Callable[[str], None]
@@ -22,17 +28,20 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
 
     auto = getattr(transformers, kind.auto_processor)
     words = {"split_special_tokens": True} if kind.auto_processor == "AutoTokenizer" else {}
+    what, files = PROCESSORS[kind.auto_processor]
     try:
         processor = auto.from_pretrained(**checkpoint.origin(), **words, **kind.processor_options)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"model {checkpoint.name!r} has no tokenizer that can be read ({first_line(error)}); "
-            "put its tokenizer files beside the weights"
+            f"model {checkpoint.name!r} has no {what} that can be read ({first_line(error)}); "
+            f"put its {files} beside the weights"
         ) from None
     lacking = list(kind.lacks(processor, checkpoint.head))
     if lacking:
         raise InputError([f"model {checkpoint.name!r}: {text}" for text in lacking])
     check_vocabulary(checkpoint, processor)
+    if kind.auto_processor == "AutoImageProcessor":
+        check_size(checkpoint, kind, processor)
     if not getattr(processor, "is_fast", True):
         raise InputError(
             f"model {checkpoint.name!r} has only a slow tokenizer, without alignments; choose another"
@@ -41,6 +50,27 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
         processor.pad_token = processor.eos_token or processor.unk_token
         say(f"the tokenizer has no pad token; {processor.pad_token!r} stands in for it, masked")
     return processor
+
+
+def check_size(checkpoint: Checkpoint, kind: type[Task], processor: Any) -> None:
+    """Refuse an image processor whose pictures the model does not take, by a try without any numbers."""
+    import torch
+    import transformers
+
+    shape = kind.keep(processor, "image", np.zeros((64, 64, 3), np.uint8)).shape
+    auto = getattr(transformers, checkpoint.head)
+    try:
+        with torch.device("meta"), torch.inference_mode():
+            model = auto.from_config(checkpoint.config, trust_remote_code=False).eval()
+            model(pixel_values=torch.empty(1, *shape))
+    except NotImplementedError:  # an operation that needs numbers
+        return
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the image processor of {checkpoint.name!r} makes {shape[1]} x {shape[2]} pixels in {shape[0]} "
+            f"colours, which the model does not take ({first_line(error)}); "
+            "set size in preprocessor_config.json to what the model was trained with"
+        ) from None
 
 
 def check_vocabulary(checkpoint: Checkpoint, processor: Any) -> None:

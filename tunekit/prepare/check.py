@@ -49,7 +49,7 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     """
     hush()
     kind, problems = tasks.find(recipe.task.name), Problems()
-    data, checkpoint = None, None
+    data, checkpoint, processor = None, None, None
     with problems.collect():
         if run.writes:
             run.check(overwrite=overwrite)
@@ -61,7 +61,7 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     if on_hub(recipe.data):
         problems.raise_if_any()  # before a data set is downloaded
     with problems.collect():
-        data = load(recipe.data, kind, recipe.task.options, recipe.train.seed)
+        data = load(recipe.data, kind, recipe.task.options, recipe.train.seed, processor)
     with problems.collect():
         check_modules(recipe.metrics, kind(recipe.task.options, None), data)
     with problems.collect():

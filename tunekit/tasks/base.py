@@ -29,7 +29,7 @@ Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
 
 Kind = Literal[  # of a column's values
-    "text", "texts", "words", "spans", "label", "labels", "set", "number", "answers"
+    "text", "texts", "words", "spans", "label", "labels", "set", "number", "answers", "image"
 ]
 
 IGNORE = -100  # a label that every transformers loss skips
@@ -148,6 +148,14 @@ class Task(ABC):
         A row may be put in order here; a `Corrected` text then says so.
         """
         yield from ()
+
+    @classmethod
+    def keep(cls, processor: Any, kind: Kind, value: Any) -> Any:
+        """The array in which a value of a costly kind is kept, such as a picture's pixels in the final size.
+
+        It is read once, before training; an image comes as PIL's RGB.
+        """
+        return value
 
     def learn(self, rows: Sequence[Example]) -> dict[str, Any]:
         """What the training rows tell before training, as JSON: kept in `learned`. By default nothing."""
