@@ -126,7 +126,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_rows(
     def spoil(_: Any, __: Any, outputs: Any) -> None:
         rows_seen.append(None)
         if len(rows_seen) == 4:
-            outputs.loss.mul_(torch.nan)
+            outputs.logits.mul_(torch.nan)
 
     fitting.steps.most = 8
     fitting.optimization.model.register_forward_hook(spoil)
