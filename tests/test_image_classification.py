@@ -69,6 +69,7 @@ def test_the_model_sees_the_processors_own_pixel_values(processor: Any) -> None:
         seen.append(pixel_values)
         return type("Output", (), {"logits": torch.zeros(2, 2)})
 
+    model.dtype = torch.float32  # type: ignore[attr-defined]
     images = [picture(0), picture(1, 50, 30)]
     kept = [KIND.keep(processor, "image", image) for image in images]
     KIND(KIND.Options(), processor, ["a", "b"]).predict(

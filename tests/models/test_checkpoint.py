@@ -29,8 +29,7 @@ def problems(name: Path | str, task: str = "text-classification", revision: str 
     return [problem.replace(str(Path(name).parent), "DIR") for problem in caught.value.problems]
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
-@pytest.mark.parametrize("task", ["text-classification", "token-classification"])
+@pytest.mark.parametrize(("task", "family"), tiny.cells(), ids=lambda value: value)
 def test_a_family_with_a_head_for_the_task_passes(checkpoint: MakeCheckpoint, family: str, task: str) -> None:
     assert inspect(ModelSection(name=str(checkpoint(family))), tasks.find(task)).config.model_type == family
 
