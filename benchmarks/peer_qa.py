@@ -1,6 +1,6 @@
-"""Question answering by transformers alone, as its example run_qa.py does it: features, and answers."""
+"""Question answering by transformers alone, as its example run_qa.py does it: features, answers, and F1."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 STRIDE = 128  # tokens that windows share
@@ -58,3 +58,12 @@ def answer(model: Any, tokenizer: Any, row: Row, max_length: int) -> str:
                     found.append((float(starts[start] + ends[end]), offsets[start][0], offsets[end][1]))
     _, begin, end = max(found)
     return str(row["context"][begin:end])
+
+
+def judge(answers: Sequence[str], rows: Sequence[Row]) -> float:
+    """F1 of the answers, by torchmetrics' SQuAD."""
+    from torchmetrics.functional.text import squad
+
+    found = [{"id": str(number), "prediction_text": text} for number, text in enumerate(answers)]
+    wanted = [{"id": str(number), "answers": row["answers"]} for number, row in enumerate(rows)]
+    return float(squad(found, wanted)["f1"]) / 100

@@ -1,20 +1,24 @@
 """Does tunekit train as well as transformers' own Trainer? The same checkpoint, rows and settings in both.
 
-    python benchmarks/quality.py all --model FOLDER --reviews FOLDER --ner FOLDER --qa FOLDER --json FILE
+    python benchmarks/quality.py sentiment --model FOLDER --data FOLDER --json FILE
 
 Both tools fine-tune with several seeds on the CPU, each run in a process of its own. Compared is the metric
 of the validation split after the last step (not of the best epoch), predicted in fp32: accuracy of sentiment,
-F1 of named entities (seqeval's, over all entities and all words of the raw rows), and F1 of answers
-(torchmetrics' SQuAD, over all raw rows). A difference within the
-spread of the seeds is noise.
+F1 of named entities (seqeval's, over all entities and all words of the raw rows), F1 of answers (torchmetrics'
+SQuAD, over all raw rows), and ROUGE-L of summaries (rouge-score's, against the nearest of several). A
+difference within the spread of the seeds is noise.
 
 A FOLDER of data holds train.jsonl and validation.jsonl. The data are public:
 
-    reviews   movieReviewSnippets of vaderSentiment 3.3.2's source distribution on PyPI, cut into splits and
+    sentiment movieReviewSnippets of vaderSentiment 3.3.2's source distribution on PyPI, cut into splits and
               labelled positive, negative or neutral: {"text": "...", "label": "positive"}
     ner       WNUT-2017, emerging and rare entities: {"tokens": ["..."], "ner_tags": ["B-person"]}
     qa        XQuAD in English, a part of SQuAD 1.1, cut into splits by article:
               {"question": "...", "context": "...", "answers": {"text": ["..."], "answer_start": [34]}}
+    summarization-gpt
+              SciTLDR, abstracts of papers: {"document": "...", "summary": "...", "summaries": ["..."]}
+
+The model is a BERT-like checkpoint, for summaries a decoder.
 """
 
 import argparse
@@ -34,11 +38,12 @@ from pathlib import Path
 from typing import Any
 
 import peer_qa
+import peer_summarization
 
-BATCH_SIZE, WEIGHT_DECAY, MAX_GRAD_NORM = 32, 0.01, 1.0
+WEIGHT_DECAY, MAX_GRAD_NORM = 0.01, 1.0
 NEVER = 1_000_000  # more steps than any run has: only the last one is evaluated and saved
 OUTSIDE = "O"  # the tag of words that belong to no entity, and of those that were cut off
-PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "seqeval", "torchmetrics")
+PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "seqeval", "torchmetrics", "rouge-score")
 
 Row = dict[str, Any]
 
@@ -51,31 +56,53 @@ class Task:
     head: str  # transformers'
     collator: str  # transformers'
     given: tuple[str, ...]  # columns
-    asked: str  # column
+    asked: tuple[str, ...]  # columns; the first is learned
     epochs: int
     learning_rate: float
     metric: str
     answer: str  # key of tunekit's predictions
     max_length: int = 256
+    options: str = "task.max_length={}"  # tunekit's overrides, given the length
+    batch_size: int = 32
+    rows: tuple[int | None, int | None] = (None, None)  # of training and validation: the first so many
+    peer: Any = None  # what does the Trainer's part, where answers are no labels
 
     @property
     def about_words(self) -> bool:
         """Whether every word gets an answer, or the row as a whole."""
         return self.recipe == "ner"
 
-    @property
-    def has_labels(self) -> bool:
-        """Whether the answers are labels, of a word or a row."""
-        return self.recipe != "qa"
 
-
-TEXTS = ("AutoModelForSequenceClassification", "DataCollatorWithPadding", ("text",), "label")
-WORDS = ("AutoModelForTokenClassification", "DataCollatorForTokenClassification", ("tokens",), "ner_tags")
-SPANS = ("AutoModelForQuestionAnswering", "DataCollatorWithPadding", ("question", "context"), "answers")
+TEXTS = ("AutoModelForSequenceClassification", "DataCollatorWithPadding", ("text",), ("label",))
+WORDS = ("AutoModelForTokenClassification", "DataCollatorForTokenClassification", ("tokens",), ("ner_tags",))
+SPANS = ("AutoModelForQuestionAnswering", "DataCollatorWithPadding", ("question", "context"), ("answers",))
+TEXT = ("AutoModelForCausalLM", "DataCollatorForSeq2Seq", ("document",), ("summary", "summaries"))
 TASKS = {
     "sentiment": Task("sentiment", *TEXTS, epochs=2, learning_rate=5e-5, metric="accuracy", answer="label"),
     "ner": Task("ner", *WORDS, epochs=3, learning_rate=1e-4, metric="f1", answer="tags"),
-    "qa": Task("qa", *SPANS, epochs=3, learning_rate=1e-4, metric="f1", answer="answer", max_length=384),
+    "qa": Task(
+        "qa",
+        *SPANS,
+        epochs=3,
+        learning_rate=1e-4,
+        metric="f1",
+        answer="answer",
+        max_length=384,
+        peer=peer_qa,
+    ),
+    "summarization-gpt": Task(
+        "summarization-gpt",
+        *TEXT,
+        epochs=2,
+        learning_rate=5e-5,
+        metric="rougeL",
+        answer="summary",
+        max_length=256,
+        options=f"task.max_document={{}} task.max_summary={peer_summarization.SUMMARY} task.lead=1",
+        batch_size=8,
+        rows=(160, 40),
+        peer=peer_summarization,
+    ),
 }
 
 
@@ -98,22 +125,20 @@ def read_rows(path: Path) -> list[Row]:
 
 def label_set(task: Task, rows: Sequence[Row]) -> list[str]:
     """All labels that occur, sorted, as tunekit orders them too; none where answers are no labels."""
-    if not task.has_labels:
+    if task.peer:
         return []
-    values = (row[task.asked] if task.about_words else [row[task.asked]] for row in rows)
+    (column,) = task.asked
+    values = (row[column] if task.about_words else [row[column]] for row in rows)
     return sorted({label for labels in values for label in labels})
 
 
 def judge(task: Task, answers: Sequence[Any], rows: Sequence[Row]) -> float:
-    """Accuracy of labels, F1 of the tags of all words, or F1 of answers, against the raw rows."""
+    """Accuracy of labels, F1 of the tags of all words, or what the peer says of others, against the raw rows."""
     from seqeval.metrics import f1_score
-    from torchmetrics.functional.text import squad
 
-    if not task.has_labels:
-        found = [{"id": str(number), "prediction_text": text} for number, text in enumerate(answers)]
-        wanted = [{"id": str(number), "answers": row[task.asked]} for number, row in enumerate(rows)]
-        return float(squad(found, wanted)["f1"]) / 100
-    references = [row[task.asked] for row in rows]
+    if task.peer:
+        return float(task.peer.judge(answers, rows))
+    references = [row[task.asked[0]] for row in rows]
     if task.about_words:
         return float(f1_score(references, answers))
     return statistics.fmean(a == r for a, r in zip(answers, references, strict=True))
@@ -136,12 +161,16 @@ def train_with_tunekit(job: Job) -> float:
 def overrides(job: Job) -> list[str]:
     """The settings as tunekit's overrides; its AdamW is fused, like the Trainer's below."""
     train = f"""
-        epochs={job.task.epochs} batch_size={BATCH_SIZE} learning_rate={job.task.learning_rate}
+        epochs={job.task.epochs} batch_size={job.task.batch_size} learning_rate={job.task.learning_rate}
         schedule=linear warmup=0 optimizer=adamw weight_decay={WEIGHT_DECAY} max_grad_norm={MAX_GRAD_NORM}
         precision=bf16 evaluate_every={NEVER} save_every={NEVER} early_stopping=null seed={job.seed}
     """
-    places = [f"model={job.model}", f"data={job.data}", f"task.max_length={job.task.max_length}"]
-    return places + [f"train.{setting}" for setting in train.split()]
+    places = [f"model={job.model}", f"data={job.data}"]
+    return (
+        places
+        + job.task.options.format(job.task.max_length).split()
+        + [f"train.{setting}" for setting in train.split()]
+    )
 
 
 def train_with_trainer(job: Job) -> float:
@@ -152,6 +181,7 @@ def train_with_trainer(job: Job) -> float:
     rows = read_rows(job.data / "train.jsonl")
     labels = label_set(job.task, rows)
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.model)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     transformers.set_seed(job.seed)  # the head's random weights
     auto = getattr(transformers, job.task.head)
     model = auto.from_pretrained(job.model, num_labels=len(labels) or 2, dtype="float32")  # 2: start and end
@@ -174,7 +204,7 @@ def arguments(job: Job) -> Any:
     return transformers.TrainingArguments(
         output_dir=str(job.output),
         num_train_epochs=job.task.epochs,
-        per_device_train_batch_size=BATCH_SIZE,
+        per_device_train_batch_size=job.task.batch_size,
         learning_rate=job.task.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=0,
@@ -198,13 +228,13 @@ def tokenize(task: Task, tokenizer: Any, row: Row, **options: Any) -> Any:
 
 def examples(task: Task, tokenizer: Any, row: Row, labels: Sequence[str]) -> list[Row]:
     """A row as the model's inputs; a word's label sits on its first sub-word, the rest are ignored."""
-    if not task.has_labels:
-        return list(peer_qa.features(tokenizer, row, task.max_length))
+    if task.peer:
+        return list(task.peer.features(tokenizer, row, task.max_length))
     encoded = tokenize(task, tokenizer, row)
     if not task.about_words:
-        return [{**encoded, "labels": labels.index(row[task.asked])}]
+        return [{**encoded, "labels": labels.index(row[task.asked[0]])}]
     begun = [None if word == before else word for before, word in pairwise([None, *encoded.word_ids()])]
-    tags = row[task.asked]
+    tags = row[task.asked[0]]
     return [{**encoded, "labels": [-100 if word is None else labels.index(tags[word]) for word in begun]}]
 
 
@@ -216,8 +246,8 @@ def validate(job: Job, model: Any, tokenizer: Any, labels: Sequence[str]) -> flo
     model.eval()
     with torch.inference_mode():
         for row in rows:
-            if not job.task.has_labels:
-                answers.append(peer_qa.answer(model, tokenizer, row, job.task.max_length))
+            if job.task.peer:
+                answers.append(job.task.peer.answer(model, tokenizer, row, job.task.max_length))
                 continue
             encoded = tokenize(job.task, tokenizer, row, return_tensors="pt")
             names = [labels[i] for i in model(**encoded).logits[0].argmax(-1).reshape(-1).tolist()]
@@ -247,11 +277,11 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, floa
 def prepare(task: Task, source: Path, target: Path, limit: int | None) -> None:
     """Write the rows that both tools get; with a limit, validation rows with labels not seen are left out."""
     train, validation = (read_rows(source / f"{split}.jsonl") for split in ("train", "validation"))
-    train = train[:limit]
+    train, validation = train[: limit or task.rows[0]], validation[: task.rows[1]]
     known = set(label_set(task, train))
     validation = [row for row in validation if known.issuperset(label_set(task, [row]))]
     for split, rows in (("train", train), ("validation", validation)):
-        kept = [{key: row[key] for key in (*task.given, task.asked)} for row in rows]
+        kept = [{key: row[key] for key in (*task.given, *task.asked)} for row in rows]
         (target / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
 
 
@@ -285,38 +315,31 @@ def show(name: str, values: dict[str, list[float]]) -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("task", choices=(*TASKS, "all"))
-    parser.add_argument("--model", required=True, metavar="FOLDER", help="a BERT-like checkpoint")
-    parser.add_argument("--reviews", dest="sentiment", type=Path, metavar="FOLDER", help="data of sentiment")
-    parser.add_argument("--ner", type=Path, metavar="FOLDER", help="data of ner")
-    parser.add_argument("--qa", type=Path, metavar="FOLDER", help="data of qa")
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument(
+        "--model", required=True, metavar="FOLDER", help="the checkpoint that both begin with"
+    )
+    parser.add_argument("--data", required=True, type=Path, metavar="FOLDER", help="train and validation")
     parser.add_argument("--seeds", type=int, default=3, choices=range(2, 100), metavar="N", help="2 or more")
     parser.add_argument("--limit", type=int, metavar="N", help="train on the first N rows only, as a trial")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results there")
-    options = parser.parse_args()
-    options.tasks = list(TASKS) if options.task == "all" else [options.task]
-    if any(getattr(options, name) is None for name in options.tasks):
-        parser.error("the data of each task are needed: --reviews for sentiment, --ner for ner, --qa for qa")
-    return options
+    return parser.parse_args()
 
 
 def main() -> None:
     """Compare, print the table, and write the results."""
     options, start = parse(), time.monotonic()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # both tools on the CPU
-    results = {}
-    for name in options.tasks:
-        with tempfile.TemporaryDirectory() as data:
-            prepare(TASKS[name], getattr(options, name), Path(data), options.limit)
-            results[name] = compare(TASKS[name], Path(data), options.model, options.seeds)
+    task = TASKS[options.task]
+    with tempfile.TemporaryDirectory() as data:
+        prepare(task, options.data, Path(data), options.limit)
+        values = compare(task, Path(data), options.model, options.seeds)
     print(f"\ntask       metric    tool     mean    std     seeds 0 to {options.seeds - 1}")
-    for name, values in results.items():
-        show(name, values)
+    show(options.task, values)
     print(f"{(time.monotonic() - start) / 60:.0f} minutes")
     if options.json:
-        differences = {name: difference(*values.values()) for name, values in results.items()}
         versions = {package: metadata.version(package) for package in PACKAGES}
-        document = {"results": results, "differences": differences, "versions": versions}
+        document = {"results": values, "difference": difference(*values.values()), "versions": versions}
         options.json.write_text(json.dumps(document, indent=2) + "\n")
 
 
