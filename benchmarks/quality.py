@@ -4,9 +4,9 @@
 
 Both tools fine-tune with several seeds on the CPU, each run in a process of its own. Compared is the metric
 of the validation split after the last step (not of the best epoch), predicted in fp32: accuracy of sentiment,
-F1 of named entities (seqeval's, over all entities and all words of the raw rows), F1 of answers (torchmetrics'
-SQuAD, over all raw rows), and ROUGE-L of summaries (rouge-score's, against the nearest of several). A
-difference within the spread of the seeds is noise.
+F1 of named entities (seqeval's, over all entities and all words of the raw rows), F1 of answers
+(torchmetrics' SQuAD, over all raw rows), and ROUGE-L of summaries (rouge-score's, against the nearest of
+several). A difference within the spread of the seeds is noise.
 
 A FOLDER of data holds train.jsonl and validation.jsonl. The data are public:
 
@@ -65,7 +65,11 @@ class Task:
     options: str = "task.max_length={}"  # tunekit's overrides, given the length
     batch_size: int = 32
     rows: tuple[int | None, int | None] = (None, None)  # of training and validation: the first so many
-    peer: Any = None  # what does the Trainer's part, where answers are no labels
+
+    @property
+    def peer(self) -> Any:
+        """What does the Trainer's part, where answers are no labels."""
+        return {"qa": peer_qa, "summarization-gpt": peer_summarization}.get(self.recipe)
 
     @property
     def about_words(self) -> bool:
@@ -88,7 +92,6 @@ TASKS = {
         metric="f1",
         answer="answer",
         max_length=384,
-        peer=peer_qa,
     ),
     "summarization-gpt": Task(
         "summarization-gpt",
@@ -101,7 +104,6 @@ TASKS = {
         options=f"task.max_document={{}} task.max_summary={peer_summarization.SUMMARY} task.lead=1",
         batch_size=8,
         rows=(160, 40),
-        peer=peer_summarization,
     ),
 }
 
@@ -133,7 +135,7 @@ def label_set(task: Task, rows: Sequence[Row]) -> list[str]:
 
 
 def judge(task: Task, answers: Sequence[Any], rows: Sequence[Row]) -> float:
-    """Accuracy of labels, F1 of the tags of all words, or what the peer says of others, against the raw rows."""
+    """Accuracy of labels, F1 of the tags of all words, or what the peer says of others."""
     from seqeval.metrics import f1_score
 
     if task.peer:
