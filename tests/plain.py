@@ -1,15 +1,17 @@
 """Answers of saved models as somebody without tunekit would get them; run as a script of its own.
 
-python plain.py jobs.json      each job is name, folder, Auto class, rows by role, options
+python plain.py jobs.json      each job is name, folder, Auto class, a file of rows, options
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from PIL import Image
 
 Row = dict[str, Any]
 
@@ -24,12 +26,12 @@ def label_of_text(model: Any, folder: str, row: Row, options: Row) -> str:
 def labels_of_words(model: Any, folder: str, row: Row, options: Row) -> list[str]:
     """The likeliest label of each word's first token."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    encoded = tokenizer(row["words"], is_split_into_words=True, return_tensors="pt")
+    encoded = tokenizer(row["tokens"], is_split_into_words=True, return_tensors="pt")
     best, first = model(**encoded).logits[0].argmax(-1), dict[int, str]()
     for position, word in enumerate(encoded.word_ids(0)):
         if word is not None and word not in first:
             first[word] = model.config.id2label[int(best[position])]
-    return [first[word] for word in range(len(row["words"]))]
+    return [first[word] for word in range(len(row["tokens"]))]
 
 
 def summary_of_document(model: Any, folder: str, row: Row, options: Row) -> str:
@@ -63,7 +65,15 @@ def answer_of_question(model: Any, folder: str, row: Row, options: Row) -> str:
     return str(row["context"][offsets[first][0] : offsets[last][1]]).strip()
 
 
+def label_of_picture(model: Any, folder: str, row: Row, options: Row) -> str:
+    """The likeliest label of a picture."""
+    processor = transformers.AutoImageProcessor.from_pretrained(folder)
+    pixels = processor(images=Image.open(row["image"]).convert("RGB"), return_tensors="pt")
+    return str(model.config.id2label[int(model(**pixels).logits[0].argmax(-1))])
+
+
 ANSWERS = {
+    "AutoModelForImageClassification": label_of_picture,
     "AutoModelForSequenceClassification": label_of_text,
     "AutoModelForTokenClassification": labels_of_words,
     "AutoModelForQuestionAnswering": answer_of_question,
@@ -73,7 +83,9 @@ ANSWERS = {
 
 if __name__ == "__main__":
     found = {}
-    for name, folder, head, rows, options in json.loads(Path(sys.argv[1]).read_text()):
+    for name, folder, head, file, options in json.loads(Path(sys.argv[1]).read_text()):
+        rows = [json.loads(line) for line in Path(file).read_text().splitlines()]
+        os.chdir(Path(file).parent)  # where the pictures are
         model = getattr(transformers, head).from_pretrained(folder).eval()
         with torch.no_grad():
             found[name] = [ANSWERS[head](model, folder, row, options) for row in rows]

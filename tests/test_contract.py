@@ -22,7 +22,6 @@ from tunekit.run import Run
 from tunekit.tasks._words import Words
 
 CELLS = tiny.cells()
-TEXT_CELLS = [cell for cell in CELLS if cell[1] in tiny.FAMILIES]  # what plain.py answers
 
 
 def every_task(test: Callable[..., None]) -> Callable[..., None]:
@@ -140,16 +139,18 @@ def nearly(a: Any, b: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def plain(finished: Callable[[str, str], Run], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def plain(
+    finished: Callable[[str, str], Run],
+    data: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
     """What a fresh process without tunekit answers with the model folders of all cells."""
     jobs = []
-    for name, family in TEXT_CELLS:
+    for name, family in CELLS:
         run = finished(name, family)
         _, task = load_task(run.model)
-        data = load_recipe(run.path / "recipe.yaml").data
-        rows = load(data, type(task), task.options, 0).splits["test"]
-        given = [{role: row[role] for role in task.inputs if role in row} for row in rows]
-        jobs.append([f"{name}-{family}", str(run.model), task.head, given, task.options.model_dump()])
+        file = str(data(name) / "test.jsonl")
+        jobs.append([f"{name}-{family}", str(run.model), task.head, file, task.options.model_dump()])
     folder = tmp_path_factory.mktemp("plain")
     (folder / "jobs.json").write_text(json.dumps(jobs))
     script = Path(__file__).parent / "plain.py"
@@ -161,7 +162,7 @@ def plain(finished: Callable[[str, str], Run], tmp_path_factory: pytest.TempPath
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "family"), TEXT_CELLS, ids=lambda value: value)
+@every_cell
 def test_plain_transformers_in_a_fresh_process_gives_the_same_predictions(
     name: str, family: str, finished: Callable[[str, str], Run], plain: dict[str, Any]
 ) -> None:
