@@ -1,5 +1,6 @@
 """Scores: from the raw rows, in order, every row once, in fp32, with the metrics asked for."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from tests import tiny
 from tests.building import make_task, rows_of
 from tunekit import evaluation, workflow
+from tunekit.console import as_json
 from tunekit.errors import InputError
 from tunekit.evaluation import evaluate, load_module, metric
 from tunekit.metrics import MEASURES
@@ -141,3 +143,26 @@ def test_a_file_of_the_current_folder_is_never_run_as_a_metric(
     (tmp_path / "classification" / "classification.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     assert metric("classification").compute(predictions=["a"], references=["a"])["accuracy"] == 1.0
+
+
+def test_a_number_that_is_not_finite_is_null_in_json() -> None:
+    document = {"value": float("nan"), "rows": [1.5, float("inf")]}
+    assert json.loads(as_json(document)) == {"value": None, "rows": [1.5, None]}
+
+
+def test_a_best_metric_is_refused_at_once_where_no_module_could_compute_it(
+    tmp_path: Path, checkpoint: Callable[..., Path], data: Callable[[str], Path]
+) -> None:
+    file = tiny.recipe(tmp_path / "tiny.yaml", TEXT, checkpoint("bert"), data(TEXT))
+    with pytest.raises(InputError, match="'acuracy' is no metric of text-classification"):
+        workflow.finetune(file, "metrics=[mcc]", "train.best=acuracy", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_metric_of_the_users_own_may_be_called_as_one_of_the_tasks(
+    task: Task, model: Any, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    own = tmp_path / "again.py"
+    own.write_text(OWN_METRIC.replace("positive_share", "accuracy"))
+    found = evaluate(task, model, rows[:9], further=[str(own)]).metrics
+    assert len([name for name in found if name.endswith("_accuracy")]) == 1

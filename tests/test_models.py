@@ -12,8 +12,8 @@ from tests import tiny
 from tests.building import make_task, quiet
 from tunekit import tasks
 from tunekit.errors import InputError
-from tunekit.models.checkpoint import inspect, position_limit
-from tunekit.models.load import load_model, load_processor, token_limit
+from tunekit.models.checkpoint import Checkpoint, inspect, position_limit
+from tunekit.models.load import load_model, load_processor, token_limit, trained_labels
 from tunekit.models.precision import choose, has_bf16
 from tunekit.recipe import ModelSection
 from tunekit.tasks.base import Task
@@ -244,3 +244,13 @@ def test_dropout_can_be_set_for_the_whole_model(checkpoint: Callable[..., Path])
 def test_a_stride_that_was_asked_for_and_does_not_fit_the_model_is_refused() -> None:
     with pytest.raises(InputError, match="task.stride is 40, but the model reads at most 64 tokens"):
         tasks.find(WORDS).Options(stride=40).fitted(64, "")  # type: ignore[call-arg]
+
+
+def test_a_head_that_gave_numbers_knows_no_labels(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint("bert"), num_labels=1)
+    model.config.problem_type = "regression"
+    model.save_pretrained(tmp_path)
+    kind = tasks.find("text-classification")
+    assert trained_labels(Checkpoint(str(tmp_path), None, model.config, kind.heads[0])) == []

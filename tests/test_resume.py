@@ -216,3 +216,51 @@ def test_a_named_checkpoint_that_is_damaged_is_refused(
     (named / "model.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match="model.safetensors is damaged"):
         workflow.finetune(recipe, resume=str(named))
+
+
+def without_answers(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Questions of which every third one has no answer."""
+    rows = tiny.questions(count, start=start)
+    return [
+        {**r, "answers": {"text": [], "answer_start": []}} if i % 3 == 0 else r for i, r in enumerate(rows)
+    ]
+
+
+def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Reviews with any number of labels."""
+    sets: list[list[str]] = [[], ["a"], ["b"], ["a", "b"]]
+    rows = tiny.reviews(count, start=start)
+    return [{"text": r["text"], "labels": sets[i * 7 % 4]} for i, r in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    ("task", "family", "make", "overrides"),
+    [
+        ("summarization", "bart", tiny.documents, []),
+        ("question-answering", "bert", without_answers, ["task.allow_no_answer=true"]),
+        (TASK, "bert", with_any_labels, ["task.kind=multi-label"]),
+        ("image-classification", "vit", tiny.pictures, []),
+    ],
+    ids=["summarization", "no answer", "multi-label", "image-classification"],
+)
+def test_a_run_of_any_task_continues_with_its_decision(
+    task: str,
+    family: str,
+    make: Callable[..., list[dict[str, Any]]],
+    overrides: list[str],
+    checkpoint: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for split, start in (("train", 0), ("validation", 24), ("test", 36)):
+        tiny.write_jsonl(tmp_path / "rows" / f"{split}.jsonl", make(24 if start == 0 else 12, start=start))
+    file = tiny.recipe(tmp_path / "tiny.yaml", task, checkpoint(family), tmp_path / "rows", micro_batch=5)
+    whole = workflow.finetune(file, *overrides, output=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, "step", 4)
+        with pytest.raises(Interrupted):
+            workflow.finetune(file, *overrides, output=tmp_path / "parts")
+    parts = workflow.finetune(file, *overrides, output=tmp_path / "parts")
+    assert results(whole.path) == results(parts.path)
+    facts = [(run.model / "tunekit.json").read_bytes() for run in (whole, parts)]
+    assert facts[0] == facts[1]

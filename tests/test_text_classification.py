@@ -17,6 +17,7 @@ from tunekit import tasks, workflow
 from tunekit.data import columns
 from tunekit.data.files import from_dataset
 from tunekit.data.load import Data, load
+from tunekit.data.streams import stream
 from tunekit.data.values import Normalizer
 from tunekit.errors import InputError
 from tunekit.models.finetuned import load_task
@@ -463,3 +464,11 @@ def test_the_resolved_recipe_with_weights_is_a_recipe(tmp_path: Path) -> None:
     recipe = load_recipe(file, ["task.class_weights={no: 2.5}"])
     (tmp_path / "again.yaml").write_text(recipe.to_yaml())
     assert load_recipe(tmp_path / "again.yaml") == recipe
+
+
+def test_predict_says_how_it_is_told_of_a_column(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    task = make_task(NAME, checkpoint("bert"), ["bad", "good"])
+    task.given = ["text", "pair"]
+    file = tiny.write_jsonl(tmp_path / "rows.jsonl", [{"text": "good"}])
+    with pytest.raises(InputError, match="--column pair=COLUMN"):
+        list(stream(str(file), task))

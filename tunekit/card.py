@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tunekit import tasks
-from tunekit.console import duration
+from tunekit.console import duration, score
 from tunekit.recipe import Recipe
 from tunekit.run import Run
 
@@ -40,10 +40,10 @@ def score_table(metrics: dict[str, Any]) -> str:
     """All metrics of all splits as a Markdown table."""
     rows = ["| split | metric | value | 95 % interval | n |", "|---|---|---|---|---|"]
     for split, scores in metrics.items():
-        for name, score in scores.items():
-            low, high = score["low"], score["high"]
+        for name, each in scores.items():
+            low, high = each["low"], each["high"]
             interval = "" if low is None else f"{low:.4f} to {high:.4f}"
-            rows.append(f"| {split} | {escape(name)} | {score['value']:.4f} | {interval} | {score['n']} |")
+            rows.append(f"| {split} | {escape(name)} | {score(each['value'])} | {interval} | {each['n']} |")
     return "\n".join(rows)
 
 

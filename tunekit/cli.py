@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tunekit.console import duration, out, table
+from tunekit.console import as_json as to_json
+from tunekit.console import duration, out, score, table
 from tunekit.environment import configure, process_index
 from tunekit.errors import InputError, Interrupted, explain
 
@@ -121,7 +122,7 @@ def predict(
     first = list(islice(answers, 1))  # what is wrong shows before anything is written
     with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
         for answer in chain(first, answers):
-            file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            file.write(to_json(answer) + "\n")
 
 
 @app.command()
@@ -200,9 +201,9 @@ def show(run: str, status: str, metrics: dict[str, Any], facts: dict[str, Any]) 
     seconds = facts.get("timings", {}).get("total")
     document = {"run": run, "status": status, "metrics": metrics, "seconds": seconds}
     rows = [
-        [f"{split} {name}", f"{score['value']:.4f}", interval(score), str(score["n"])]
+        [f"{split} {name}", score(each["value"]), interval(each), str(each["n"])]
         for split, scores in metrics.items()
-        for name, score in scores.items()
+        for name, each in scores.items()
     ]
     lines = [table(["metric", "value", "95 % interval", "n"], rows)] if rows else []
     took = f" in {duration(seconds)}" if seconds else ""

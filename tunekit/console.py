@@ -1,6 +1,7 @@
 """What tunekit says: results to stdout, talk to stderr, all through one object."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -32,7 +33,7 @@ class Console:
     def result(self, document: dict[str, Any], text: str) -> None:
         """Give the command's result: a JSON document with `--json`, else text."""
         if self.speaks:
-            print(json.dumps(document, ensure_ascii=False) if self.json else text, flush=True)
+            print(as_json(document) if self.json else text, flush=True)
 
     def live(self) -> "Live | Silent":
         """A line that changes in place on a terminal, and is silent elsewhere."""
@@ -87,6 +88,28 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def as_json(document: Any, indent: int | None = None) -> str:
+    """JSON that every reader takes: a number that is not finite, such as NaN, is null."""
+    try:
+        return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(finite(document), indent=indent, ensure_ascii=False)
+
+
+def finite(document: Any) -> Any:
+    """Plain data with None for every number that is not finite."""
+    if isinstance(document, float):
+        return document if math.isfinite(document) else None
+    if isinstance(document, dict):
+        return {key: finite(value) for key, value in document.items()}
+    return list(map(finite, document)) if isinstance(document, list | tuple) else document
+
+
+def score(value: float | None) -> str:
+    """A metric's value as text; nothing where it is no number."""
+    return "" if value is None else f"{value:.4f}"
 
 
 def duration(seconds: float) -> str:

@@ -154,7 +154,8 @@ def judge(
     measure = task.measure
     names = (*measure.reported, *(n for n in further if n in measure.names and n not in measure.reported))
     theirs = [load_module(Path(name)) for name in further if name.endswith(".py")]
-    values = framework.combine([metric(measure), *theirs]).compute(
+    ours = metric(measure)
+    values = framework.combine([ours, *theirs]).compute(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
     intervals = stats.estimate(statistics, task.summarize)
@@ -165,7 +166,7 @@ def judge(
     return found | {
         name: Estimate(float(value), None, None, count)
         for name, value in values.items()
-        if name not in intervals and isinstance(value, int | float | np.number)
+        if name.removeprefix(f"{ours.name}_") not in intervals and isinstance(value, int | float | np.number)
     }
 
 

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
+from tunekit.console import as_json
 from tunekit.environment import process_index
 from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import Scores
@@ -100,7 +101,7 @@ class Run:
         """Add facts to run.json."""
         self.facts |= facts
         if self.writes:
-            write(self.path / "run.json", json.dumps(self.facts, indent=2, ensure_ascii=False) + "\n")
+            write(self.path / "run.json", as_json(self.facts, indent=2) + "\n")
 
     @property
     def seconds(self) -> float:
@@ -129,7 +130,7 @@ class Run:
         """Append a row to log.jsonl."""
         if self.writes:
             with (self.path / "log.jsonl").open("a") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(as_json(row) + "\n")
 
     def cut_log(self, rows: int) -> None:
         """Keep the first rows of log.jsonl: what came after the checkpoint will come again."""
@@ -144,12 +145,12 @@ class Run:
         self.path.mkdir(parents=True, exist_ok=True)
         folder = self.path / "predictions"
         folder.mkdir(exist_ok=True)
-        rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in scores.predictions)
+        rows = (as_json(row) + "\n" for row in scores.predictions)
         write(folder / f"{split}.jsonl", "".join(rows))
         document = self.metrics() | {
             split: {name: asdict(e) for name, e in {**scores.metrics, **baselines}.items()}
         }
-        write(self.path / "metrics.json", json.dumps(document, indent=2) + "\n")
+        write(self.path / "metrics.json", as_json(document, indent=2) + "\n")
 
     def write_card(self, text: str) -> None:
         """Write the model card."""

@@ -30,8 +30,12 @@ def roles_of(
     return {**inputs, **(kind.targets_for(options) if targets else {})}
 
 
-def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | None) -> Columns:
-    """Find each role's column: as the recipe says, else by name, else by type where only one fits.
+def resolve(
+    table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | None, key: str = "data.columns."
+) -> Columns:
+    """Find each role's column: as `given` says, else by name, else by type where only one fits.
+
+    `key` is what comes before a role where its column is set, for messages.
 
     Raises:
         InputError: a column does not exist, or a role has none; lists the columns and the nearest name.
@@ -41,14 +45,14 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
     for role, column in given.items():
         if role == "id" and column in table.columns and not holds_ids(table, column):
             problems.append(
-                f"data.columns.id {column!r} does not tell every row of {table.source} from the others "
+                f"{key}id {column!r} does not tell every row of {table.source} from the others "
                 "by a text or a whole number; name another column, or leave it out to number the rows"
             )
         elif column in table.columns:
             found[role] = column
         elif role in roles or role == "id":
             problems.append(
-                no_column(f"data.columns.{role} {column!r} is no column of {table.source}", column, table)
+                no_column(f"{key}{role} {column!r} is no column of {table.source}", column, table)
             )
     wanted = {role: spec for role, spec in roles.items() if role not in given}
     for role, spec in wanted.items():
@@ -60,12 +64,12 @@ def resolve(table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | 
             continue
         chosen = by_kind(table, spec, found.values())
         if chosen is None or holds_another_kind(table, spec, found.values()):
-            problems.append(nothing_for(role, roles, table, found.values()))
+            problems.append(nothing_for(role, roles, table, found.values(), key))
         else:
             found[role] = chosen
     for role in given.keys() & found.keys() & roles.keys():
         if not fits(table, found[role], roles[role], any):
-            problems.append(wrong_kind(role, roles[role], table, found[role]))
+            problems.append(wrong_kind(role, roles[role], table, found[role], key))
     if problems:
         raise InputError(problems)
     return found | id_column(table, found)
@@ -81,15 +85,15 @@ def stand_ins(spec: Role, roles: Mapping[str, Role]) -> list[str]:
     return [name for name, other in roles.items() if roles.get(other.instead_of or "") is spec]
 
 
-def nothing_for(role: str, roles: Mapping[str, Role], table: Table, taken: Iterable[str]) -> str:
+def nothing_for(role: str, roles: Mapping[str, Role], table: Table, taken: Iterable[str], key: str) -> str:
     """Say that no column is what a role needs; the one that is called so may hold something else."""
     spec = roles[role]
     column = next((c for c in named(table, spec) if c not in taken), None)
     if column is not None:
-        return wrong_kind(role, spec, table, column)
+        return wrong_kind(role, spec, table, column, key)
     start = f"{table.source} has no column for {role}, which is {DESCRIPTIONS[spec.kind]}"
     start += "".join(f", nor for {n}, {DESCRIPTIONS[roles[n].kind]}" for n in stand_ins(spec, roles))
-    return no_column(start, spec.column, table, f"name it with data.columns.{role}=COLUMN")
+    return no_column(start, spec.column, table, f"name it with {key}{role}=COLUMN")
 
 
 def holds_another_kind(table: Table, spec: Role, taken: Iterable[str]) -> bool:
@@ -98,13 +102,13 @@ def holds_another_kind(table: Table, spec: Role, taken: Iterable[str]) -> bool:
     return any(meant(value, spec) for column in free for value in table.columns[column][:SAMPLE])
 
 
-def wrong_kind(role: str, spec: Role, table: Table, column: str) -> str:
+def wrong_kind(role: str, spec: Role, table: Table, column: str, key: str) -> str:
     """Say that a column does not hold what its role needs, with its first value."""
     values = enumerate(table.columns[column])
     row, value = next((row, value) for row, value in values if value is not None)
     return (
         f"column {column!r} holds {cut(repr(value))} ({table.place(row)}), not {DESCRIPTIONS[spec.kind]}"
-        f"{meant(value, spec)}; name another with data.columns.{role}=COLUMN, or correct its values"
+        f"{meant(value, spec)}; name another with {key}{role}=COLUMN, or correct its values"
     )
 
 

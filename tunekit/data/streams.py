@@ -32,7 +32,7 @@ def stream(source: str, task: Task, given: Mapping[str, str] | None = None) -> I
     number = 0
     column = next((spec.column for spec in roles.values() if spec.kind == "image"), None)
     for table in tables(source, column):
-        found = found or columns.resolve(table, roles, given)
+        found = found or columns.resolve(table, roles, given, "--column ")
         absent = [column for column in found.values() if column not in table.columns]
         if absent:
             raise InputError(f"{table.place(0)} has no {listing(absent)}, which earlier rows have; add it")

@@ -145,7 +145,8 @@ def trained_labels(checkpoint: Checkpoint) -> list[str]:
     head = classes(checkpoint.head)[type(config)]
     able = head if isinstance(head, tuple | list) else (head,)
     made_for = getattr(config, "architectures", None) or []
-    if not any(cls.__name__ in made_for for cls in able):
+    of_numbers = getattr(config, "problem_type", None) == "regression"
+    if of_numbers or not any(cls.__name__ in made_for for cls in able):
         return []
     return [str(config.id2label[i]) for i in sorted(config.id2label)]
 

@@ -218,7 +218,8 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
                 f"{nearest(name, measure.names)}; choose from {listing(measure.names)}"
             )
     best = recipe.train.best
-    if best and best not in measure.names and not recipe.metrics:
+    own = any(name.endswith(".py") for name in recipe.metrics)  # their metrics are known when they are tried
+    if best and best not in measure.names and not own:
         found.append(
             f"{draft.where(('train', 'best'))}: train.best {best!r} is no metric of {recipe.task.name}"
             f"{nearest(best, measure.names)}; choose from {listing(measure.names)}"

@@ -172,6 +172,7 @@ class Summarization(Task):
             eos_token_id=self.processor.eos_token_id,
             pad_token_id=self.processor.pad_token_id,
             max_new_tokens=self.options.max_summary,
+            do_sample=False,  # what is not said, a pipeline of transformers decides otherwise
             num_beams=self.options.beams,
             no_repeat_ngram_size=self.options.no_repeat,
             **({"length_penalty": self.options.length_penalty} if self.options.beams > 1 else {}),
