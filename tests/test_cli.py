@@ -322,3 +322,11 @@ def test_an_unexpected_error_is_one_line_without_debug(
     code, _, said = command("evaluate", str(run))
     assert code == 1
     assert said == "error: internal error: RuntimeError: boom. Run again with --debug and report it\n"
+
+
+def test_predict_does_not_write_over_its_input(run: Path, tmp_path: Path, command: Command) -> None:
+    rows = tiny.write_jsonl(tmp_path / "rows.jsonl", [{"text": "a good film"}])
+    code, _, said = command("predict", str(run), "--input", str(rows), "--output", str(rows))
+    assert code == 2
+    assert "is the input itself" in said
+    assert json.loads(rows.read_text()) == {"text": "a good film"}

@@ -180,3 +180,9 @@ def test_lengths_that_the_model_cannot_take_are_refused(asked: dict[str, int]) -
     options = tasks.find("summarization").Options(**asked)
     with pytest.raises(InputError, match="lower them"):
         options.fitted(64, "AutoModelForCausalLM")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "t5"])
+def test_a_prefix_that_leaves_no_room_for_a_document_is_refused(family: str, checkpoint: Checkpoint) -> None:
+    with pytest.raises(InputError, match="leaves no room for a document"):
+        prepared(checkpoint(family), prefix="was fine " * 30)

@@ -118,6 +118,8 @@ def predict(
     begin(as_json=True, quiet=quiet, offline=offline)
     from tunekit import workflow
 
+    if output and Path(source).exists() and output.resolve() == Path(source).resolve():
+        raise InputError(f"--output {output} is the input itself; name another file")
     answers = workflow.predict(run_or_model, source, roles_and_columns(column or []))
     first = list(islice(answers, 1))  # what is wrong shows before anything is written
     with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:

@@ -77,7 +77,13 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int, proces
             "must be two to tell apart; add rows of another, or correct data.columns"
         )
     rows = limited(cut_validation(good, section.validation_share, role, seed), section.limit, seed)
+    before = labels_of(rows["train"], role)
     rows, broken = kept(rows, kind, processor, roles, section)
+    gone = before - labels_of(rows["train"], role)
+    if gone:
+        raise InputError(
+            f"no training row of label {listing(sorted(gone))} can be read ({broken[0][1]}); mend some"
+        )
     skipped = [problem for _, problem in problems + broken]
     return Data(rows, labels, found, skipped, corrected)
 
@@ -201,6 +207,11 @@ def label_set(tables: Sequence[Table], rows: Rows, role: str, found: columns.Col
     labels = {label for row in rows for label in as_list(row[role])}.difference(named)
     numeric = all(re.fullmatch(r"-?\d+", label) for label in labels)
     return [*named, *sorted(labels, key=lambda label: (int(label), label) if numeric else label)]
+
+
+def labels_of(rows: Rows, role: str | None) -> set[str]:
+    """The labels that occur in rows."""
+    return {label for row in rows for label in as_list(row[role])} if role else set()
 
 
 def as_list(value: Any) -> list[str]:

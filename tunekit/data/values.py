@@ -194,9 +194,13 @@ def number_of(value: Any) -> float:
     """
     if isinstance(value, bool) or not is_kind(value, "number"):
         raise ValueError(f"is {cut(repr(value))}, not a number")
-    if not math.isfinite(float(value)):
-        raise ValueError(f"is {value}, which is not finite")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"is {cut(str(value))}, which is no finite number")
+    return number
 
 
 def as_items(value: Any) -> list[Any]:

@@ -72,6 +72,19 @@ class Summarization(Task):
 
     options: Options
 
+    def __init__(
+        self, options: Any, processor: Any, labels: Sequence[str] = (), head: str | None = None
+    ) -> None:
+        super().__init__(options, processor, labels, head)
+        if processor is None:
+            return
+        around = len(self.plain(options.prefix)) + self.continues * len(self.plain(options.separator))
+        if options.max_document - around < SHORTEST:
+            raise InputError(
+                f"task.prefix and task.separator take {around} of the {options.max_document} tokens of "
+                "task.max_document, which leaves no room for a document; shorten them, or raise it"
+            )
+
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
         return metrics.ROUGE
