@@ -93,6 +93,7 @@ def test_a_span_with_blanks_around_it_loses_them_and_is_reported(tmp_path: Path)
         ([(-1, 3, "PER")], "span 0 (-1 to 3, 'PER') lies outside the text, which has 8 characters"),
         ([(3, 3, "PER")], "span 0 (3 to 3, 'PER') is empty (end is the first character after it)"),
         ([(3, 2, "PER")], "span 0 (3 to 2, 'PER') is empty (end is the first character after it)"),
+        ([(0, 3, "O")], "span 0 (0 to 3, 'O') is called O, which stands for words of no entity"),
         ([(3, 5, "PER")], "span 0 (3 to 5, 'PER') covers only blanks"),
         (
             [(0, 8, "PER"), (5, 8, "LOC")],

@@ -121,6 +121,8 @@ def tags_of(words: Words, spans: Sequence[Mapping[str, Any]]) -> tuple[list[str]
 def misplaced(words: Words, span: Mapping[str, Any]) -> str:
     """What is wrong with the place of one span; nothing where it covers a part of a word."""
     start, end = span["start"], span["end"]
+    if span["label"] == OUTSIDE:
+        return f"is called {OUTSIDE}, which stands for words of no entity"
     if end <= start:
         return "is empty (end is the first character after it)"
     if start < 0 or end > len(words.text):
