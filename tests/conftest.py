@@ -11,7 +11,7 @@ from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 
-from tests import tiny  # noqa: E402
+from tests import tiny, tiny_models  # noqa: E402
 from tunekit.console import out  # noqa: E402
 
 
@@ -26,8 +26,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             import torch
 
             torch.manual_seed(0)
-            settings = {} if dropout else tiny.NO_DROPOUT[family]
-            maker = tiny.FAMILIES.get(family) or getattr(tiny, family)
+            settings = {} if dropout else tiny_models.NO_DROPOUT[family]
+            maker = tiny_models.FAMILIES.get(family) or getattr(tiny_models, family)
             made[key] = maker(tmp_path_factory.mktemp("checkpoints") / key, **settings)
         return made[key]
 

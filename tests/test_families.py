@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from tests import tiny
+from tests import tiny_models
 from tunekit.models.families import FAMILIES, table
 
 
 def test_every_family_that_is_shown_has_a_tiny_model() -> None:
-    assert set(FAMILIES) == {*tiny.FAMILIES, *tiny.IMAGE_FAMILIES}
+    assert set(FAMILIES) == {*tiny_models.FAMILIES, *tiny_models.IMAGE_FAMILIES}
 
 
 def test_models_that_read_both_ways_write_no_summaries() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import tiny
+from tests import tiny, tiny_models
 from tests.building import make_fitting, make_task
 from tests.test_resume import results, stop_at
 from tunekit import metrics, stats, tasks, workflow
@@ -286,8 +286,10 @@ def test_a_model_with_a_second_head_for_a_teacher_is_trained_by_the_labels(input
     import torch
     from transformers import DeiTConfig, DeiTForImageClassificationWithTeacher
 
-    model = DeiTForImageClassificationWithTeacher(DeiTConfig(image_size=16, patch_size=4, **tiny.SIZES))
-    task = KIND(KIND.Options(), tiny.squared(), ["a", "b"])
+    model = DeiTForImageClassificationWithTeacher(
+        DeiTConfig(image_size=16, patch_size=4, **tiny_models.SIZES)
+    )
+    task = KIND(KIND.Options(), tiny_models.squared(), ["a", "b"])
     loss = task.loss(model.eval(), inputs)
     logits = task.logits(model, inputs["pixel_values"])
     assert torch.equal(loss, torch.nn.functional.cross_entropy(logits, inputs["labels"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import tiny
+from tests import tiny, tiny_models
 from tests.building import make_task, quiet
 from tunekit import tasks
 from tunekit.errors import InputError
@@ -32,7 +32,7 @@ def trained(folder: Path, source: Path, name: str, labels: list[str]) -> Path:
     """A checkpoint whose head knows labels."""
     task = make_task(name, source, labels)
     model = loaded(source, task)
-    return tiny.save(folder, model, task.processor)
+    return tiny_models.save(folder, model, task.processor)
 
 
 def test_a_head_for_the_same_labels_is_kept(checkpoint: Callable[..., Path], tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_model_whose_body_was_put_in_place_reloads_alike(
 
     task = make_task("question-answering", checkpoint("llama"), [])
     model = loaded(checkpoint("llama"), task)
-    folder = tiny.save(tmp_path / "llama", model, task.processor)
+    folder = tiny_models.save(tmp_path / "llama", model, task.processor)
     plain = AutoModelForQuestionAnswering.from_pretrained(folder).state_dict()
     again = loaded(folder, task).state_dict()
     for key, value in model.state_dict().items():

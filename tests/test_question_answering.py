@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests import tiny, tiny_models
 from tests.building import make_task
 from tests.test_models import loaded
 from tunekit import workflow
@@ -24,7 +24,7 @@ from tunekit.tasks.base import Task, Window
 from tunekit.tasks.question_answering import best_spans
 
 NAME = "question-answering"
-FAMILIES = [*tiny.FAMILIES, "llama"]
+FAMILIES = [*tiny_models.FAMILIES, "llama"]
 LONG = " ".join(["the film was not fine and"] * 6 + ["Bob went to Rome"] + ["the cast was dull"] * 6)
 Make = Callable[..., Path]
 
@@ -120,7 +120,7 @@ def test_the_null_position_is_the_cls_token_or_else_the_first(family: str, check
 def test_the_loss_does_not_change_with_padding(family: str, checkpoint: Make) -> None:
     import torch
 
-    folder = checkpoint(family, dropout=False) if family in tiny.NO_DROPOUT else checkpoint(family)
+    folder = checkpoint(family, dropout=False) if family in tiny_models.NO_DROPOUT else checkpoint(family)
     task = make_task(NAME, folder, [])
     model = loaded(folder, task).eval()
     rows = [row("Bob went to Rome", "Rome"), row(LONG[:90] + " Bob went to Rome", "Rome")]
@@ -277,7 +277,7 @@ def test_equal_scores_are_not_parted_by_a_threshold() -> None:
 
 def test_a_head_for_three_classes_becomes_one_for_starts_and_ends(checkpoint: Make, tmp_path: Path) -> None:
     classify = make_task("text-classification", checkpoint("bert"), ["a", "b", "c"])
-    folder = tiny.save(tmp_path / "c", loaded(checkpoint("bert"), classify), classify.processor)
+    folder = tiny_models.save(tmp_path / "c", loaded(checkpoint("bert"), classify), classify.processor)
     assert loaded(folder, make_task(NAME, folder, [])).qa_outputs.out_features == 2
 
 

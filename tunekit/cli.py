@@ -1,10 +1,12 @@
 """The command line: one short function per command. What is heavy is imported inside."""
 
 import json
+import re
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import nullcontext
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,10 +142,7 @@ def recipes(
 
     if name is None:
         shipped = {each: summary(path) for each, path in recipe.shipped().items()}
-        out.result(
-            {"recipes": shipped},
-            table(["recipe", ""], [[each, f"  {text}"] for each, text in shipped.items()]),
-        )
+        out.result({"recipes": shipped}, two_columns(shipped))
     else:
         text = recipe.find(name).read_text()
         out.result({"name": name, "recipe": text}, text.rstrip())
@@ -166,7 +165,7 @@ def tasks(
         show_families()
         return
     found = {name: (kinds.find(name).__doc__ or "").splitlines()[0] for name in kinds.names()}
-    out.result({"tasks": found}, "\n".join(f"{name:<24}{text}" for name, text in found.items()))
+    out.result({"tasks": found}, two_columns(found))
 
 
 @app.command()
@@ -225,10 +224,18 @@ def interval(score: dict[str, Any]) -> str:
     return "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
 
 
+def two_columns(texts: Mapping[str, str]) -> str:
+    """A line for each name, with its text beside it."""
+    width = max(map(len, texts)) + 2
+    return "\n".join(f"{name:<{width}}{text}" for name, text in texts.items())
+
+
 def summary(path: Path) -> str:
-    """The first sentence of a recipe's head comment."""
+    """The beginning of a recipe's head comment, up to what explains it in brackets or behind a semicolon."""
     lines = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
-    return next((line for line in lines if line and not line.startswith("yaml-language-server")), "")
+    start = next(i for i, line in enumerate(lines) if line and not line.startswith("yaml-language-server"))
+    paragraph = " ".join(takewhile(bool, lines[start:]))
+    return re.split(r" \(|;|\. |\.$", paragraph)[0]
 
 
 def main() -> None:

@@ -154,7 +154,7 @@ def judge(
     measure = task.measure
     names = (*measure.reported, *(n for n in further if n in measure.names and n not in measure.reported))
     theirs = [load_module(Path(name)) for name in further if name.endswith(".py")]
-    ours = metric(measure)
+    ours = metric(measure, statistics)
     values = framework.combine([ours, *theirs]).compute(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
@@ -170,10 +170,12 @@ def judge(
     }
 
 
-def metric(measure: str | metrics.Measure) -> Any:
+def metric(measure: str | metrics.Measure, known: Sequence[Any] | None = None) -> Any:
     """A measure of tunekit, by its name (such as `classification` or `squad`), as an `evaluate.Metric`.
 
         metric("entities").compute(predictions=[["B-PER", "O"]], references=[["B-PER", "O"]])["f1"]
+
+    Statistics that are `known` already are summarized instead of counted again.
 
     Raises:
         InputError: there is no measure of that name.
@@ -200,7 +202,7 @@ def metric(measure: str | metrics.Measure) -> Any:
             )
 
         def _compute(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
-            rows = chosen.statistics(predictions, references)
+            rows = chosen.statistics(predictions, references) if known is None else known
             return {key: float(value) for key, value in chosen.summarize(stats.totals(rows)).items()}
 
     return Module(keep_in_memory=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import tiny
+from tests import tiny, tiny_models
 from tests.building import make_task
 from tunekit import tasks
 from tunekit.data.files import from_dataset, read
@@ -174,7 +174,7 @@ def test_a_shelf_keeps_numbers_in_memory_or_on_disk(memory: int) -> None:
 @pytest.fixture(scope="module")
 def processor(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The processor of a tiny model."""
-    return make_task("image-classification", tiny.vit(tmp_path_factory.mktemp("vit")), []).processor
+    return make_task("image-classification", tiny_models.vit(tmp_path_factory.mktemp("vit")), []).processor
 
 
 @pytest.fixture
@@ -366,13 +366,13 @@ def test_a_trained_model_scores_a_folder_of_classes(folder: Path, processor: Any
     task = KIND(KIND.Options(), processor, ["blue", "red"])
     name, data = load_split(DataSection(path=str(folder)), task, None)
     assert name == "test"
-    assert data.splits["test"][0]["image"].shape == (3, tiny.SIDE, tiny.SIDE)
+    assert data.splits["test"][0]["image"].shape == (3, tiny_models.SIDE, tiny_models.SIDE)
 
 
 def asked(source: Path | str, processor: Any) -> list[Any]:
     """The ids of the rows that a source asks for."""
     rows = [row for chunk in stream(str(source), KIND(KIND.Options(), processor)) for row in chunk]
-    assert all(row["image"].shape == (3, tiny.SIDE, tiny.SIDE) for row in rows)
+    assert all(row["image"].shape == (3, tiny_models.SIDE, tiny_models.SIDE) for row in rows)
     return [row["id"] for row in rows]
 
 

@@ -231,7 +231,7 @@ def answers_of(value: Any) -> dict[str, list[Any]]:
     for number, (text, start) in enumerate(zip(found["text"], found["answer_start"], strict=True)):
         if not isinstance(text, str):
             raise ValueError(f"text {number} is {cut(repr(text))}, not a text")
-        if not (start is None or (is_kind(start, "number") and float(start).is_integer())):
+        if not (start is None or (is_kind(start, "number") and number_of(start).is_integer())):
             raise ValueError(f"answer_start {number} is {cut(repr(start))}, not a whole number")
         try:
             whole(text)

@@ -1,6 +1,7 @@
 """Summarization: a short text that says what a long one says, written by the model."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -78,7 +79,7 @@ class Summarization(Task):
         super().__init__(options, processor, labels, head)
         if processor is None:
             return
-        around = len(self.plain(options.prefix)) + self.continues * len(self.plain(options.separator))
+        around = len(self.plain(options.prefix)) + len(self.separator)
         if options.max_document - around < SHORTEST:
             raise InputError(
                 f"task.prefix and task.separator take {around} of the {options.max_document} tokens of "
@@ -95,15 +96,14 @@ class Summarization(Task):
             yield "its tokenizer has no end token, so no summary would ever end; choose another checkpoint"
 
     def encode(self, example: Example) -> Iterator[Window]:
-        separator = self.plain(self.options.separator) if self.continues else []
-        room = self.options.max_document - len(separator)
+        room = self.options.max_document - len(self.separator)
         text = self.options.prefix + example["document"]
         encoded = self.processor([text], truncation=True, max_length=room)
         for inputs, encoding in encodings(self.processor, encoded):
             ids = inputs["input_ids"]
             if self.continues and ids and ids[-1] == self.processor.eos_token_id:
                 ids = ids[:-1]  # some tokenizers end every text
-            ids = ids + separator
+            ids = ids + self.separator
             yield Window({"input_ids": ids, "attention_mask": [1] * len(ids)}, cut=bool(encoding.overflowing))
 
     def target(self, example: Example, window: Window) -> dict[str, Any]:
@@ -125,6 +125,11 @@ class Summarization(Task):
             "attention_mask": [1] * (len(prompt) + len(written)),
             "labels": [IGNORE] * len(prompt) + written,
         }
+
+    @cached_property
+    def separator(self) -> list[int]:
+        """The tokens between a document and its summary; none where the model does not continue text."""
+        return self.plain(self.options.separator) if self.continues else []
 
     def plain(self, text: str) -> list[int]:
         """The tokens of a text without special ones around it."""
