@@ -17,7 +17,7 @@ RANKS = {
     "data": 3,
     "models": 4,
     "evaluation": 5,
-    **dict.fromkeys(["checkpoint", "optim", "run"], 6),
+    **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
     "engine": 7,
     **dict.fromkeys(["card", "prepare", "rescore", "finish", "launch"], 8),
     "workflow": 9,

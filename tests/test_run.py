@@ -9,8 +9,9 @@ import pytest
 from tests import tiny
 from tunekit import workflow
 from tunekit.errors import InputError
+from tunekit.identity import differences
 from tunekit.recipe import load
-from tunekit.run import Run, command_line, differences
+from tunekit.run import Run, command_line
 
 TASK = "token-classification"
 

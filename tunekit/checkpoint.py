@@ -17,7 +17,7 @@ from typing import Any
 from tunekit.errors import EnvironmentFailure
 
 NAME = re.compile(r"step-(\d{8})")
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,15 @@ def all_saved(folder: Path) -> list[Saved]:
     return sorted((Saved(path, int(m[1])) for m, path in found if m), key=lambda saved: -saved.step)
 
 
-def damage(saved: Saved) -> str | None:
-    """What is wrong with a checkpoint, or None when every byte is as it was written."""
+def damage(saved: Saved, origin: Mapping[str, Any] | None = None) -> str | None:
+    """What is wrong with a checkpoint, or None when every byte is as written, from the `origin` if given."""
     try:
         manifest = saved.manifest()
         files = manifest["files"].items()
         if manifest["schema"] != SCHEMA or manifest["step"] != saved.step or "best" not in manifest:
             return "its manifest is of another kind or step"
+        if origin is not None and manifest["state"]["origin"] != origin:
+            return "it was made from another recipe, other rows or with other versions"
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return "its manifest.json is missing or unreadable"
     for name, facts in files:
@@ -155,11 +157,11 @@ def at_step(folder: Path, step: int) -> Saved:
     return Saved(folder / f"step-{step:08d}", step)
 
 
-def newest_good(folder: Path) -> tuple[Saved | None, list[str]]:
+def newest_good(folder: Path, origin: Mapping[str, Any] | None = None) -> tuple[Saved | None, list[str]]:
     """The newest checkpoint that is undamaged, as its best one must be, and what is wrong with newer ones."""
     complaints: list[str] = []
     for saved in all_saved(folder):
-        wrong = damage(saved) or damage_of_best(saved)
+        wrong = damage(saved, origin) or damage_of_best(saved)
         if wrong is None:
             return saved, complaints
         complaints.append(f"{saved.path.name} cannot be used: {wrong}")

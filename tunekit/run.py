@@ -3,16 +3,14 @@
 import fcntl
 import json
 import os
-import platform
 import re
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,15 +20,6 @@ from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import Scores
 from tunekit.recipe import Recipe
 from tunekit.stats import Estimate
-
-PACKAGES = ("tunekit", "torch", "transformers", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
-MAY_CHANGE = {  # keys that do not change the result of a run that is continued
-    ("data", "workers"),
-    ("train", "micro_batch"),
-    ("train", "log_every"),
-    ("train", "save_every"),
-    ("train", "keep"),
-}
 
 
 class Run:
@@ -52,6 +41,11 @@ class Run:
     def model(self) -> Path:
         """The best model's folder."""
         return self.path / "model"
+
+    @property
+    def log_path(self) -> Path:
+        """The file of log rows."""
+        return self.path / "log.jsonl"
 
     @property
     def checkpoints(self) -> Path:
@@ -109,34 +103,38 @@ class Run:
         return float(self.facts.get("timings", {}).get("total", 0.0)) + now() - self.began
 
     def add_seconds(self, **seconds: float) -> None:
-        """Add to the timings, which count over all continuations."""
-        timings = self.facts.get("timings", {})
-        self.record(timings=timings | {k: round(timings.get(k, 0.0) + v, 3) for k, v in seconds.items()})
+        """Add to the timings, which count over all continuations; `record` writes them."""
+        timings = self.facts.setdefault("timings", {})
+        timings |= {name: round(timings.get(name, 0.0) + value, 3) for name, value in seconds.items()}
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Record how the run ends, whatever happens, and its wall time."""
         try:
             yield
-            self.record(status="finished")
         except BaseException as error:
             stopped = isinstance(error, Interrupted | KeyboardInterrupt)
-            self.record(status="interrupted" if stopped else "failed")
+            with suppress(EnvironmentFailure):  # on a full disk the first failure says more
+                self.close("interrupted" if stopped else "failed")
             raise
-        finally:
-            self.add_seconds(total=now() - self.began)
+        self.close("finished")
+
+    def close(self, status: str) -> None:
+        """Record how the run ended, and its wall time."""
+        self.add_seconds(total=now() - self.began)
+        self.record(status=status)
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append a row to log.jsonl."""
         if self.writes:
-            with (self.path / "log.jsonl").open("a") as file:
+            with self.log_path.open("a") as file:
                 file.write(as_json(row) + "\n")
 
     def cut_log(self, rows: int) -> None:
         """Keep the first rows of log.jsonl: what came after the checkpoint will come again."""
-        path = self.path / "log.jsonl"
-        if self.writes and path.exists():
-            write(path, "".join(path.read_text().splitlines(keepends=True)[:rows]))
+        if self.writes and self.log_path.exists():
+            kept = self.log_path.read_text().splitlines(keepends=True)[:rows]
+            write(self.log_path, "".join(kept))
 
     def write_scores(self, split: str, scores: Scores, baselines: Mapping[str, Estimate]) -> None:
         """Write a split's predictions, and its metrics and baselines beside those of other splits."""
@@ -252,45 +250,6 @@ def write(path: Path, text: str) -> None:
         raise EnvironmentFailure(
             f"{path} could not be written ({error}); make room and run the same command again"
         ) from None
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The settings in which two resolved recipes differ, other than those that may change."""
-    lines = []
-    for section in {**before, **now}:
-        old, new = before.get(section), now.get(section)
-        if not isinstance(old, dict) or not isinstance(new, dict):
-            lines += [f"{section}: {old} -> {new}"] if old != new else []
-            continue
-        for key in {**old, **new}:
-            if old.get(key) != new.get(key) and (section, key) not in MAY_CHANGE:
-                lines.append(f"{section}.{key}: {old.get(key)} -> {new.get(key)}")
-    return lines
-
-
-def versions() -> dict[str, str]:
-    """The versions of what decides a result."""
-    import tunekit
-
-    found = {"python": platform.python_version(), "tunekit": tunekit.__version__}
-    return found | {name: metadata.version(name) for name in PACKAGES if name != "tunekit"}
-
-
-def hardware(device: str) -> dict[str, Any]:
-    """What the run computes on."""
-    import torch
-
-    facts = {"device": device, "cpu": processor_name(), "threads": torch.get_num_threads()}
-    return facts | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
-
-
-def processor_name() -> str:
-    """The CPU's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def now() -> float:

@@ -139,6 +139,17 @@ class Steps:
         mine = windows[share(self.encoded.lengths[windows], self.processes, self.process)]
         return Step(number, rows, self.divide(mine, epoch), int(self.encoded.counts[windows].sum()))
 
+    def position(self, number: int) -> dict[str, int]:
+        """Where in the plan the step after `number` steps is, and what the plan follows from."""
+        epoch, batch = divmod(number, self.per_epoch)
+        return {
+            "epoch": epoch,
+            "batch": batch,
+            "rows": self.rows,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+        }
+
     def divide(self, windows: Index, epoch: int) -> list[Micro]:
         """Cut windows into forwards."""
         if not len(windows):  # more processes than windows: every process must take part in the exchange

@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunekit import checkpoint
-from tunekit.console import Live, Silent, duration, out
+from tunekit.console import out
 from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
 from tunekit.data.windows import Encoded, encode
-from tunekit.engine.saving import best_weights, choose_step
+from tunekit.engine.display import Display
+from tunekit.engine.saving import Saver, best_weights, choose_step
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
 from tunekit.engine.steps import Optimization, Progress, any_process, run_steps
 from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, baselines, evaluate
+from tunekit.identity import origin
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
 from tunekit.stats import Estimate
@@ -37,13 +39,18 @@ class Fitting:
     begin_from: checkpoint.Saved | None = None  # asked for by the user
     state: State = field(default_factory=State)
     signals: StopSignals = field(default_factory=StopSignals)
-    line: Live | Silent = field(default_factory=Silent)
+    display: Display = field(default_factory=Display)
     windows: Encoded | None = None  # of the validation rows, once they are needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
-    last_score: str = ""  # for the live line
-    began: float = 0.0
-    rows_done: int = 0
+
+    def __post_init__(self) -> None:
+        self.saver = Saver(self.run, self.section.keep)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the checkpoints of this run were made from."""
+        return origin(self.run.facts["identity"])
 
     @property
     def epoch(self) -> float:
@@ -60,7 +67,7 @@ class Fitting:
         accelerator = self.optimization.accelerator
         chosen: list[int | None] = [None]
         if self.run.writes:
-            chosen = [choose_step(self.run.checkpoints, self.begin_from)]
+            chosen = [choose_step(self.run.checkpoints, self.begin_from, self.origin)]
         if accelerator.num_processes > 1:
             broadcast_object_list(chosen)
         if chosen[0] is not None:
@@ -81,6 +88,7 @@ class Fitting:
         """Make the evaluation that the step a run continues from was stopped before or in."""
         if self.state.step and self.evaluate_if_due():
             self.save()
+            self.settle()
 
     def remaining_steps(self) -> Iterator[Progress]:
         """Make the steps that are left."""
@@ -93,11 +101,13 @@ class Fitting:
         Raises:
             Interrupted: a signal came; everything is saved.
         """
+        self.saver.check()
         improved = self.evaluate_if_due()
         stop = self.asked_to_stop() and not self.finished
         if improved or stop or self.finished or self.due(self.section.save_every):
             self.save()
         if stop:
+            self.settle()
             raise Interrupted(self.farewell())
 
     def evaluate_if_due(self) -> bool:
@@ -112,6 +122,7 @@ class Fitting:
             return self.evaluate()
         except Interrupted:
             self.save()
+            self.settle()
             raise
 
     @property
@@ -128,10 +139,9 @@ class Fitting:
         """Take a step into the state, write a log row when one is due, and show it."""
         self.state.step = progress.step
         self.pending.append(progress.loss)
-        self.rows_done += progress.rows
         if progress.step % self.section.log_every == 0 or progress.step == self.total:
             self.log_losses(progress)
-        self.show(progress)
+        self.display.show(progress, self.total, self.section.batch_size)
 
     def log_losses(self, progress: Progress) -> None:
         """Write the mean loss since the last row."""
@@ -164,7 +174,7 @@ class Fitting:
         self.windows = self.windows or encode(self.optimization.task, self.validation, targets=False)
         scores = self.score(self.validation, self.windows, tune=True)
         self.run.add_seconds(evaluation=now() - start)
-        self.began += now() - start  # the rate shown is that of training
+        self.display.began += now() - start  # the rate shown is that of training
         values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
         self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
         return self.judge(scores)
@@ -206,9 +216,9 @@ class Fitting:
         self.state.over = (
             patience is not None and self.state.stale >= patience and self.state.step < self.total
         )
-        self.last_score = f"{self.metric} {estimate.value:.4f}"
+        self.display.score = f"{self.metric} {estimate.value:.4f}"
         mark = " (best so far)" if improved else " (stopping early)" if self.state.over else ""
-        out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.last_score}{mark}")
+        out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.display.score}{mark}")
         return improved
 
     def tick(self) -> None:
@@ -230,32 +240,24 @@ class Fitting:
         )
 
     def save(self) -> None:
-        """Write a checkpoint, then drop those no longer wanted."""
+        """Begin to write a checkpoint; `settle` waits until it is on the disk."""
         self.collect_losses()
         if self.steps.shrunk:
             self.state.pieces = (self.steps.most, self.steps.budget, True)
         tensors, document = snapshot(self.state, self.optimization)
+        document |= {"plan": self.steps.position(self.state.step), "origin": self.origin}
         if self.run.writes:
             start = now()
             best = self.state.best.step if self.state.best else None
-            checkpoint.save(self.run.checkpoints, self.state.step, tensors, document, best)
-            checkpoint.prune(self.run.checkpoints, self.section.keep, best)
+            self.saver.save(self.state.step, tensors, document, best)
             self.run.add_seconds(saving=now() - start)
+
+    def settle(self) -> None:
+        """Wait until the last checkpoint is on the disk, on every process."""
+        start = now()
+        self.saver.wait()
+        self.run.add_seconds(saving=now() - start)
         self.optimization.accelerator.wait_for_everyone()
-
-    def show(self, progress: Progress) -> None:
-        """Update the live line."""
-        rate = self.rows_done / max(now() - self.began, 1e-9)
-        left = (self.total - progress.step) * self.section.batch_size / max(rate, 1e-9)
-        text = f"step {progress.step}/{self.total}  lr {progress.learning_rate:.2e}  {rate:.0f} examples/s"
-        if self.line_is_live:
-            text += f"  loss {float(progress.loss):.4f}"
-        self.line.update(f"{text}  {duration(left)} left  {self.last_score}", progress.step / self.total)
-
-    @property
-    def line_is_live(self) -> bool:
-        """Whether somebody watches: only then is the loss fetched from the device at every step."""
-        return isinstance(self.line, Live)
 
     def load_best(self) -> None:
         """Put the best checkpoint's weights into the model; without evaluations the last ones stay."""
@@ -276,14 +278,16 @@ def fit(fitting: Fitting) -> None:
     fitting.resume()
     start = now()
     try:
-        with out.live() as fitting.line:
-            fitting.began = now()
+        with out.live() as line:
+            fitting.display = Display(line, now())
             fitting.catch_up()
             for progress in fitting.remaining_steps():
                 fitting.note(progress)
                 fitting.finish_step()
                 if fitting.finished:
                     break
+        fitting.settle()
     finally:
+        fitting.saver.close()
         fitting.run.add_seconds(training=now() - start)
     fitting.load_best()

@@ -1,19 +1,118 @@
-"""Which checkpoint a run continues from, and the weights of its best one."""
+"""Checkpoints are written beside training, one at a time; and which one a run continues from."""
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from tunekit import checkpoint
 from tunekit.console import out
-from tunekit.errors import EnvironmentFailure
+from tunekit.errors import EnvironmentFailure, InputError, explain
+from tunekit.run import Run
+
+ROOM = 1.5  # times the size of a copy that must be free in memory to make one
+
+Tensors = Mapping[str, Mapping[str, Any]]  # by file and name
 
 
-def choose_step(folder: Path, asked: checkpoint.Saved | None) -> int | None:
-    """The step to continue from: the one asked for, else the newest good one, if there is any."""
+class Saver:
+    """Writes a run's checkpoints in the background; what fails there is raised here, at the next call."""
+
+    def __init__(self, run: Run, keep: int) -> None:
+        self.run, self.keep = run, keep
+        self.thread: Thread | None = None
+        self.failure: BaseException | None = None
+
+    def save(self, step: int, tensors: Tensors, state: Mapping[str, Any], best: int | None) -> None:
+        """Begin to write a checkpoint, when the one before is done; then those no longer wanted are dropped.
+
+        Where memory has no room for a copy, training waits until it is written.
+        """
+        self.wait()
+        beside = size(tensors) * ROOM < free_memory()
+        content = copied(tensors) if beside else tensors
+        self.thread = Thread(target=self.write, args=(step, content, state, best), name="checkpoint")
+        self.thread.start()
+        if not beside:
+            self.wait()
+
+    def write(self, step: int, tensors: Tensors, state: Mapping[str, Any], best: int | None) -> None:
+        """Write a checkpoint after the log that it counts the rows of, and keep what goes wrong."""
+        try:
+            if self.run.log_path.exists():
+                checkpoint.flush(self.run.log_path)
+            checkpoint.save(self.run.checkpoints, step, tensors, state, best)
+            checkpoint.prune(self.run.checkpoints, self.keep, best)
+        except BaseException as error:
+            self.failure = error
+
+    def check(self) -> None:
+        """Raise what went wrong in the background, if anything did."""
+        failure, self.failure = self.failure, None
+        if failure:
+            raise failure
+
+    def wait(self) -> None:
+        """Wait until the checkpoint that is being written is on the disk.
+
+        Raises:
+            EnvironmentFailure: it could not be written; earlier ones are intact.
+        """
+        if self.thread:
+            self.thread.join()
+            self.thread = None
+        self.check()
+
+    def close(self) -> None:
+        """Wait; while another error is on its way, one of writing is only said."""
+        try:
+            self.wait()
+        except Exception as error:
+            if sys.exc_info()[1] is None:
+                raise
+            out.warn(explain(error)[0])
+
+
+def size(tensors: Tensors) -> int:
+    """Bytes of all tensors."""
+    return sum(each.nbytes for content in tensors.values() for each in content.values())
+
+
+def copied(tensors: Tensors) -> Tensors:
+    """The tensors in memory of their own on the CPU: training may change the originals."""
+    return {
+        file: {name: each.detach().to("cpu", copy=True) for name, each in content.items()}
+        for file, content in tensors.items()
+    }
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take, by the machine's memory and by its control group's limit."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, int(limit) - int(used))
+
+
+def choose_step(folder: Path, asked: checkpoint.Saved | None, origin: Mapping[str, Any]) -> int | None:
+    """The step to continue from: the one asked for, else the newest good one of this run, if there is any.
+
+    Raises:
+        InputError: the one asked for is another run's.
+    """
     checkpoint.recover(folder)
     if asked is not None:
+        wrong = checkpoint.damage(asked, origin)
+        if wrong:
+            raise InputError(f"--resume {asked.path}: {wrong}; name another checkpoint, or use --resume auto")
         return asked.step
-    saved, complaints = checkpoint.newest_good(folder)
+    saved, complaints = checkpoint.newest_good(folder, origin)
     for complaint in complaints:
         out.warn(complaint)
     return None if saved is None else saved.step

@@ -9,11 +9,12 @@ from tunekit.console import out
 from tunekit.data.batches import Steps
 from tunekit.data.windows import Encoded, encode
 from tunekit.engine import Fitting, Optimization, StopSignals
+from tunekit.identity import hardware, versions
 from tunekit.models.load import load_model
 from tunekit.models.precision import choose, use_fastest_exact_fp32
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
-from tunekit.run import Run, hardware, versions
+from tunekit.run import Run
 
 GPU_BUDGET, GPU_OVERHEAD = 65536, 16384  # tokens per forward; tokens that a forward's start is worth
 

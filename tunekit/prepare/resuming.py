@@ -6,8 +6,9 @@ from typing import Any
 from tunekit import checkpoint as checkpoints
 from tunekit.console import out
 from tunekit.errors import InputError
+from tunekit.identity import differences
 from tunekit.recipe import Recipe
-from tunekit.run import Run, differences
+from tunekit.run import Run
 
 
 def already_finished(run: Run, recipe: Recipe, *, resume: str, overwrite: bool) -> bool:
