@@ -15,7 +15,7 @@ RANKS = {
     "tasks": 1,
     "recipe": 2,
     "data": 3,
-    "models": 4,
+    **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
     "engine": 7,

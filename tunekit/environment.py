@@ -1,6 +1,7 @@
 """How the libraries underneath should behave: no telemetry, no chatter, nothing unasked from the net."""
 
 import os
+from pathlib import Path
 
 SETTINGS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -31,3 +32,12 @@ def hush() -> None:
 def process_index() -> int:
     """This process's number among those of the run, as torchrun and the like tell it."""
     return int(os.environ.get("RANK", "0"))
+
+
+def processor(fact: str) -> str:
+    """A fact about the CPU, such as `model name`, as the system gives it; empty where it does not."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(fact)), "")

@@ -5,8 +5,9 @@ import json
 import platform
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any
+
+from tunekit.environment import processor
 
 PACKAGES = ("tunekit", "torch", "transformers", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
 MAY_CHANGE = {  # keys that do not change the result of a run that is continued
@@ -61,14 +62,9 @@ def hardware(device: str) -> dict[str, Any]:
     """What the run computes on."""
     import torch
 
-    facts = {"device": device, "cpu": processor_name(), "threads": torch.get_num_threads()}
+    facts = {
+        "device": device,
+        "cpu": processor("model name") or platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
     return facts | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
-
-
-def processor_name() -> str:
-    """The CPU's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

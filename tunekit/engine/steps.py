@@ -13,6 +13,7 @@ from tunekit.console import out
 from tunekit.data.batches import Micro, Step, Steps
 from tunekit.engine.randomness import random_state, set_random_state
 from tunekit.errors import Diverged, EnvironmentFailure, listing
+from tunekit.fast import Fast
 from tunekit.models.precision import Precision
 from tunekit.tasks.base import Task
 
@@ -43,12 +44,13 @@ class Optimization:
         precision: Precision,
         *,
         max_grad_norm: float | None,
+        fast: Fast,
     ) -> None:
         import torch
 
         self.task, self.optimizer, self.schedule = task, optimizer, schedule
         self.accelerator, self.precision = accelerator, precision
-        self.max_grad_norm = max_grad_norm or math.inf
+        self.max_grad_norm, self.fast = max_grad_norm or math.inf, fast
         self.model = model.to(accelerator.device)
         self.scaler = torch.amp.GradScaler(precision.device, enabled=precision.scales)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
@@ -79,7 +81,7 @@ class Optimization:
         inputs = {
             key: value.to(self.accelerator.device, non_blocking=True) for key, value in micro.inputs.items()
         }
-        with self.precision.autocast():
+        with self.precision.autocast(), self.fast.active(inputs):
             return self.task.loss(self.model, inputs)
 
     def update(self) -> float:

@@ -4,11 +4,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tunekit import checkpoint as checkpoints
 from tunekit.console import out
 from tunekit.data.batches import Steps
 from tunekit.data.windows import Encoded, encode
 from tunekit.engine import Fitting, Optimization, StopSignals
+from tunekit.fast import Fast, plain, speed_up
 from tunekit.identity import hardware, versions
 from tunekit.models.load import load_model
 from tunekit.models.precision import choose, use_fastest_exact_fp32
@@ -16,6 +19,10 @@ from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
 from tunekit.run import Run
 
+TRIED = 3  # rows of different lengths that the faster ways are tried on
+WHOLE = (
+    10**6
+)  # tokens that a forward's start is worth where there is no padding: no more forwards than must be
 GPU_BUDGET, GPU_OVERHEAD = 65536, 16384  # tokens per forward; tokens that a forward's start is worth
 
 
@@ -42,6 +49,7 @@ def assemble(
     encoded = encode(prepared.task, prepared.data.splits["train"], targets=True)
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
+    fast = choose_fast(prepared, model, steps, accelerator.device.type)
     precision = choose(section.precision, accelerator.device.type, model)
     optimizer = make_optimizer(section, model.to(accelerator.device))
     optimization = Optimization(
@@ -52,9 +60,10 @@ def assemble(
         accelerator,
         precision,
         max_grad_norm=section.max_grad_norm,
+        fast=fast,
     )
     set_seed(section.seed + accelerator.process_index)  # dropout differs between processes
-    record(prepared, run, encoded, accelerator, precision.name)
+    record(prepared, run, encoded, accelerator, precision.name, fast.names)
     validation = prepared.data.splits.get("validation", [])
     metric = section.best or prepared.task.measure.reported[0]
     fitting = Fitting(optimization, steps, validation, section, metric, reported(prepared), run, total)
@@ -80,6 +89,23 @@ def make_steps(prepared: Prepared, encoded: Encoded, accelerator: Any) -> Steps:
     return steps
 
 
+def choose_fast(prepared: Prepared, model: Any, steps: Steps, device: str) -> Fast:
+    """The faster ways of the recipe, the device and the model, tried on the shortest rows."""
+    if not prepared.recipe.train.fast or device != "cpu":
+        return plain()
+    _, shortest = np.unique(steps.encoded.lengths, return_index=True)
+    sample, task = steps.collate(shortest[:TRIED], 0), prepared.task
+    fast = speed_up(
+        model,
+        lambda: task.loss(model, sample),
+        sample.get("attention_mask"),
+        own_attention=prepared.recipe.model.attention is not None,
+    )
+    if fast.unpadded:
+        steps.overhead = WHOLE
+    return fast
+
+
 def reported(prepared: Prepared) -> list[str]:
     """The metrics to report beside the task's own: those asked for, and the one that picks the best."""
     names = list(prepared.recipe.metrics)
@@ -87,14 +113,16 @@ def reported(prepared: Prepared) -> list[str]:
     return [*names, best] if best in prepared.task.measure.names and best not in names else names
 
 
-def record(prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str) -> None:
+def record(
+    prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str, fast: list[str]
+) -> None:
     """Write down what the run is made of."""
     folder = Path(prepared.checkpoint.name)
     weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")) if folder.is_dir() else []
     run.record(
         versions=versions(),
         hardware=hardware(accelerator.device.type)
-        | {"processes": accelerator.num_processes, "precision": precision},
+        | {"processes": accelerator.num_processes, "precision": precision, "fast": fast},
         seed=prepared.recipe.train.seed,
         data=prepared.data.facts(),
         windows={"train": encoded.facts()},

@@ -136,6 +136,7 @@ class TrainSection(Section):
         "auto", description="arithmetic of training; scores are always computed in fp32"
     )
     micro_batch: MicroBatch = Field("auto", description="windows per forward; never changes the result")
+    fast: bool = Field(True, description="faster ways to compute the same step, where the model has them")
     early_stopping: Count | None = Field(3, description="evaluations without improvement before stopping")
     evaluate_every: Every = Field("epoch", description="epoch, or a number of steps")
     save_every: Every = Field("epoch", description="epoch, or a number of steps")

@@ -11,6 +11,7 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
+from tunekit.tasks._writing import written_logits
 from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
 
 CONTINUES = "AutoModelForCausalLM"
@@ -135,6 +136,12 @@ class Summarization(Task):
         """The tokens of a text without special ones around it."""
         ((inputs, _),) = encodings(self.processor, self.processor([text], add_special_tokens=False))
         return list(inputs["input_ids"])
+
+    def loss(self, model: Model, inputs: Inputs) -> Any:
+        from torch.nn.functional import cross_entropy
+
+        logits, tokens = written_logits(model, inputs, shifted=self.continues)
+        return cross_entropy(logits.float(), tokens)
 
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
         written = model.generate(**inputs)

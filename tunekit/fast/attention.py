@@ -1,0 +1,121 @@
+"""Attention for training on CPUs: plain products in groups of rows, with its own backward.
+
+torch's fused attention on CPUs leaves its fast path as soon as there is dropout, and its backward in bf16 is
+slow for short rows. Here scores are made, dropped and multiplied in place, for rows without their padding.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from tunekit.fast import products
+from tunekit.fast.layout import MASKED, Layout
+
+NAME = "tunekit"
+CALLS: ContextVar[list[str] | None] = ContextVar("calls", default=None)
+
+
+@contextmanager
+def counted(calls: list[str]) -> Iterator[None]:
+    """Compute by these products inside the block, also outside training, and note each call."""
+    token = CALLS.set(calls)
+    try:
+        yield
+    finally:
+        CALLS.reset(token)
+
+
+def register() -> None:
+    """Make the attention known to transformers, with the masks that its own fused attention gets."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    AttentionInterface.register(NAME, attend)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+
+
+def attend(
+    module: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    is_causal: bool | None = None,
+    position_bias: Any = None,
+    layout: Layout | None = None,
+    **options: Any,
+) -> tuple[Any, None]:
+    """What transformers asks of an attention: query, key and value have shape (rows, heads, tokens, size).
+
+    With a layout there is one row, which holds the tokens of all rows. Outside training and without a layout
+    it is torch's own.
+    """
+    unusual = [name for name in ("softcap", "s_aux", "cache") if options.get(name) is not None]
+    calls = CALLS.get()
+    if calls is not None:
+        calls.append(type(module).__name__)
+    if unusual or (layout is None and calls is None and not module.training):
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+        return sdpa_attention_forward(  # type: ignore[no-any-return]
+            module,
+            query,
+            key,
+            value,
+            attention_mask,
+            dropout=dropout,
+            scaling=scaling,
+            is_causal=is_causal,
+            position_bias=position_bias,
+            **options,
+        )
+    if layout and unusual:
+        raise ValueError(f"attention options {unusual} are not known")
+    causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    query, key, value = alike(query, key, value)
+    if layout is None:
+        if attention_mask is None and causal and query.shape[2] > 1:
+            attention_mask = causal_mask(query.shape[2], key.shape[2], query)
+        elif attention_mask is not None and attention_mask.requires_grad:  # it holds a bias that is learned
+            position_bias = attention_mask if position_bias is None else position_bias + attention_mask
+            attention_mask = None
+        out = products.padded().apply(
+            query, key, value, additive(attention_mask, query), position_bias, scale, dropout
+        )
+        return out.transpose(1, 2), None
+    flat = (each[0].transpose(0, 1) for each in (query, key, value))  # (tokens, heads, size)
+    return products.flat().apply(*flat, position_bias, layout, causal, scale, dropout)[None], None
+
+
+def alike(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
+    """The three in the precision of autocast, with as many heads for keys as for queries."""
+    import torch
+
+    device = query.device.type
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+        query, key, value = (each.to(dtype) for each in (query, key, value))
+    repeats = query.shape[1] // key.shape[1]
+    if repeats > 1:
+        key, value = (each.repeat_interleave(repeats, dim=1) for each in (key, value))
+    return query, key, value
+
+
+def additive(mask: Any, like: Any) -> Any:
+    """A mask as what is added to scores; None stays None."""
+    import torch
+
+    if mask is None or mask.dtype != torch.bool:
+        return mask
+    return torch.zeros(mask.shape, dtype=like.dtype).masked_fill_(~mask, MASKED)
+
+
+def causal_mask(queries: int, keys: int, like: Any) -> Any:
+    """What is added to scores so that no token sees a later one, shape (queries, keys)."""
+    import torch
+
+    return torch.full((queries, keys), MASKED, dtype=like.dtype).triu_(1)
