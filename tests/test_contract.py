@@ -135,7 +135,14 @@ def nearly(a: Any, b: Any) -> bool:
     """Whether two answers are equal up to rounding."""
     from tunekit.finish import same
 
-    return same(a, b)
+    return same(likely(a), likely(b))
+
+
+def likely(answer: Any) -> Any:
+    """An answer without further ones so unlikely that rounding decides which of them comes first."""
+    if isinstance(answer, dict) and "n_best" in answer:
+        return {**answer, "n_best": [each for each in answer["n_best"] if each["score"] > 0.01]}
+    return answer
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ in fp32, so that scores and answers are those of the saved model wherever it is 
 """
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,8 @@ from tunekit.errors import InputError, first_line
 from tunekit.stats import Estimate
 from tunekit.tasks.base import Answer, Task
 
-CPU_TOKENS, GPU_TOKENS = 4096, 65536  # padded tokens per batch
+CPU_TOKENS, GPU_TOKENS = 1024, 65536  # padded tokens per batch
+WRITING = 4  # times that, where an answer takes many small forwards
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,12 @@ def decoded(
 
     device = next(model.parameters()).device
     processes = accelerator.num_processes if accelerator else 1
-    batches = pack(task.work(encoded.lengths), CPU_TOKENS if device.type == "cpu" else GPU_TOKENS)
+    tokens = (CPU_TOKENS if device.type == "cpu" else GPU_TOKENS) * (WRITING if task.writes else 1)
+    batches = pack(task.work(encoded.lengths), tokens)
     outputs: dict[int, dict[str, Any]] = {}
     training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), plain_attention(model, device):
         for batch in batches[accelerator.process_index if accelerator else 0 :: processes]:
             tick()
             outputs |= run_batch(task, model, encoded, batch, device)
@@ -104,6 +107,20 @@ def decoded(
         task.decode(row, encoded.windows[begin:end])
         for row, (begin, end) in zip(given_only(rows, type(task)), bounds, strict=True)
     ]
+
+
+@contextmanager
+def plain_attention(model: Any, device: Any) -> Iterator[None]:
+    """On CPUs compute attention as plain products: in small batches that is faster than torch's fused one."""
+    before = getattr(model.config, "_attn_implementation", None)
+    if device.type != "cpu" or before in (None, "eager"):
+        yield
+        return
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
 
 
 def run_batch(

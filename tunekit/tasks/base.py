@@ -227,6 +227,11 @@ class Task(ABC):
         return lengths
 
     @property
+    def writes(self) -> bool:
+        """Whether an answer is written token by token."""
+        return False
+
+    @property
     def pads_left(self) -> bool:
         """Whether windows are padded on the left when asked, as for text that the model continues."""
         return False

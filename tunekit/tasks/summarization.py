@@ -182,6 +182,10 @@ class Summarization(Task):
         return self.head == CONTINUES
 
     @property
+    def writes(self) -> bool:
+        return True
+
+    @property
     def pads_left(self) -> bool:
         return self.continues
 
