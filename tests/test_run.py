@@ -110,15 +110,6 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
         Run(tmp_path)
 
 
-def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
-    with (
-        Run(tmp_path / "run").lock(),
-        pytest.raises(InputError, match="is in use by process"),
-        Run(tmp_path / "run").lock(),
-    ):
-        pass
-
-
 def test_a_lock_left_by_a_dead_process_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("999999999")
     with Run(tmp_path).lock():

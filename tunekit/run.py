@@ -176,7 +176,7 @@ class Run:
             try:
                 yield
             finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
+                fcntl.lockf(file, fcntl.LOCK_UN)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -221,8 +221,8 @@ def command_line() -> str:
 def hold(file: TextIO, path: Path) -> None:
     """Take a lock file for this process and leave its id in it."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not inherited by workers, which may outlive us
+    except (BlockingIOError, PermissionError):
         file.seek(0)
         holder = file.read().strip() or "unknown"
         raise InputError(

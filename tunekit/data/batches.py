@@ -4,6 +4,7 @@ A step is defined by its rows alone. How many processes share it and into how ma
 neither the plan nor the sum of the gradients.
 """
 
+import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunekit.data.windows import Encoded
+from tunekit.errors import EnvironmentFailure, listing
 from tunekit.tasks.base import IGNORE, Task, Window
 
 Index = NDArray[np.int64]
+PATIENCE = 600  # seconds that a worker may take for a step
 
 
 def plan(rows: int, seed: int, epoch: int, batch_size: int) -> list[Index]:
@@ -131,10 +134,7 @@ class Steps:
         self.planned: tuple[int, list[Index]] = (-1, [])
 
     def __getitem__(self, number: int) -> Step:
-        epoch, position = divmod(number, self.per_epoch)
-        if self.planned[0] != epoch:
-            self.planned = epoch, plan(self.rows, self.seed, epoch, self.batch_size)
-        rows = self.planned[1][position]
+        epoch, rows = number // self.per_epoch, self.rows_of(number)
         windows = self.encoded.of_rows(rows)
         mine = windows[share(self.encoded.lengths[windows], self.processes, self.process)]
         return Step(number, rows, self.divide(mine, epoch), int(self.encoded.counts[windows].sum()))
@@ -185,21 +185,57 @@ class Steps:
         return widest > 1
 
     def between(self, start: int, stop: int, workers: int) -> Iterator[Step]:
-        """The steps from `start` to before `stop`, prepared ahead by `workers` processes."""
+        """The steps from `start` to before `stop`, prepared ahead by `workers` processes.
+
+        Raises:
+            EnvironmentFailure: a worker has died or no longer answers; all of them are gone then.
+        """
         if workers == 0:
             yield from (self[number] for number in range(start, stop))
-            return
-        import torch
+        elif start < stop:
+            yield from watched(self, range(start, stop), workers)
 
-        yield from torch.utils.data.DataLoader(
-            self,
-            sampler=range(start, stop),
-            batch_size=None,
-            collate_fn=as_it_is,
-            num_workers=workers,
-            generator=torch.Generator(),  # of its own, so that nothing here moves the global one
-            timeout=600,
-        )
+    def rows_of(self, number: int) -> Index:
+        """The rows of a step, of all processes."""
+        epoch, position = divmod(number, self.per_epoch)
+        if self.planned[0] != epoch:
+            self.planned = epoch, plan(self.rows, self.seed, epoch, self.batch_size)
+        return self.planned[1][position]
+
+    def places(self, number: int) -> list[str]:
+        """Where the rows of a step are: `train.jsonl:7`."""
+        return [self.encoded.places[row].rsplit("/", 1)[-1] for row in sorted(self.rows_of(number).tolist())]
+
+
+def watched(steps: Steps, numbers: range, workers: int) -> Iterator[Step]:
+    """Steps by their numbers, prepared by worker processes that may die or hang."""
+    import torch
+
+    loader = torch.utils.data.DataLoader(
+        steps,
+        sampler=numbers,
+        batch_size=None,
+        collate_fn=as_it_is,
+        num_workers=workers,
+        generator=torch.Generator(),  # of its own, so that nothing here moves the global one
+        timeout=PATIENCE,
+    )
+    prepared = iter(loader)
+    for number in numbers:
+        try:
+            step = next(prepared)
+        except RuntimeError as error:
+            if "DataLoader" not in str(error):
+                raise
+            for worker in multiprocessing.active_children():
+                worker.kill()  # one that hangs does not heed less
+            what = f"does not answer for {PATIENCE} seconds" if "timed out" in str(error) else "has died"
+            raise EnvironmentFailure(
+                f"a worker process {what} while step {number + 1} was prepared, of rows "
+                f"{listing(steps.places(number), 8)}; the last checkpoint is intact: run the same command "
+                "again, with data.workers=0 if memory is short or it happens again"
+            ) from None
+        yield step
 
 
 def as_it_is(step: Step) -> Step:

@@ -182,9 +182,8 @@ def any_process(optimization: Optimization, mine: bool) -> bool:
 
 def describe(steps: Steps, step: Step, loss: float, norm: float, rate: float) -> str:
     """Say where training diverged."""
-    places = [steps.encoded.places[row].rsplit("/", 1)[-1] for row in sorted(step.rows.tolist())]
     return (
         f"step {step.number + 1} has loss {loss} and gradient norm {norm} at learning rate {rate:.3g}; "
-        f"its rows are {listing(places, MOST_ROWS_NAMED)}; the last checkpoint is intact: "
+        f"its rows are {listing(steps.places(step.number), MOST_ROWS_NAMED)}; the last checkpoint is intact: "
         "lower train.learning_rate, set train.precision=fp32, or look at these rows"
     )
