@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -14,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from tunekit.console import as_json
+from tunekit.console import as_json, redact
 from tunekit.environment import process_index
 from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import Scores
@@ -215,7 +214,7 @@ def choose(default: str, output: str | Path | None, resume: str, *, overwrite: b
 def command_line() -> str:
     """The command that was given, without anything that looks like a token."""
     words = ["tunekit", *sys.argv[1:]] if Path(sys.argv[0]).name in ("tunekit", "__main__.py") else ["python"]
-    return re.sub(r"hf_[A-Za-z0-9]{8,}", "hf_***", shlex.join(words))
+    return redact(shlex.join(words))
 
 
 def hold(file: TextIO, path: Path) -> None:
