@@ -57,6 +57,7 @@ class Run:
         Raises:
             InputError: there is something else.
         """
+        check_links(self.path)
         file = next((p for p in (self.path, *self.path.parents) if p.is_file()), None)
         if file is not None:
             raise InputError(
@@ -209,6 +210,23 @@ def choose(default: str, output: str | Path | None, resume: str, *, overwrite: b
     if overwrite or output:
         raise InputError(f"--resume {resume} says where the run is; leave out --output and --overwrite")
     return Run(folder, writes=writes)
+
+
+def check_links(path: Path) -> None:
+    """Refuse a path on which another user decides by a symbolic link where files go.
+
+    Raises:
+        InputError: a link on the way is another user's, or the path itself is one to another user's folder.
+    """
+    whole, us = path.absolute(), os.geteuid()
+    foreign = [p for p in (whole, *whole.parents) if p.is_symlink() and p.lstat().st_uid not in (0, us)]
+    if whole.is_symlink() and whole.exists() and whole.stat().st_uid != us:
+        foreign.append(whole)
+    if foreign:
+        raise InputError(
+            f"output {path} leads through the symbolic link {foreign[0]}, which is another user's, or leads "
+            "to another user's folder; choose another --output"
+        )
 
 
 def command_line() -> str:
