@@ -9,6 +9,7 @@ from tunekit.errors import InputError, first_line, listing
 WEIGHTS = ("*.safetensors", "*.bin")
 WHOLE = ("model.safetensors", "pytorch_model.bin")  # each may be in shards, which an index lists
 POINTER = b"version https://git-lfs"
+MORE = "is damaged, or holds more than tensors, which is never read"
 
 
 def check_weights(folder: Path, revision: str | None) -> None:
@@ -37,7 +38,8 @@ def weight_problems(folder: Path) -> Iterator[str]:
     for file in files:
         wrong = damage(file) if file.is_file() else "is missing"
         if wrong:
-            yield f"{file} {wrong}; copy the weights again"
+            advice = "give safetensors instead" if wrong == MORE else "copy the weights again"
+            yield f"{file} {wrong}; {advice}"
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -81,8 +83,7 @@ def damage_of_bin(file: Path) -> str:
     try:
         torch.load(file, map_location="meta", weights_only=True, mmap=zipfile.is_zipfile(file))
     except Exception as error:  # of as many kinds as there are kinds of damage
-        unsafe = type(error).__name__ == "UnpicklingError"
-        return "is damaged, or holds more than tensors" if unsafe else f"is damaged ({first_line(error)})"
+        return MORE if type(error).__name__ == "UnpicklingError" else f"is damaged ({first_line(error)})"
     return ""
 
 
