@@ -17,7 +17,7 @@ from tests import tiny
 from tunekit import tasks
 from tunekit.console import out, redact
 from tunekit.errors import InputError
-from tunekit.recipe import Recipe, load
+from tunekit.recipe import DataSection, Recipe, load
 from tunekit.recipe.secrets import KEYS
 
 TASK = "text-classification"
@@ -155,6 +155,19 @@ def test_7_a_token_that_only_the_environment_knows_is_refused_too(monkeypatch: p
     monkeypatch.setenv("TRACKER_API_KEY", PASSWORD)
     (problem,) = refusals("sentiment", f"data.path={PASSWORD}")
     assert "data.path looks like a token or password" in problem
+
+
+def test_7_a_recipe_made_in_python_is_held_to_the_same() -> None:
+    good = load("sentiment", ["data=x"])
+    with pytest.raises(InputError, match=r"the recipe: data\.path looks like a token") as caught:
+        Recipe.model_validate(dict(good) | {"data": {"path": GIVEN}})
+    assert GIVEN not in str(caught.value)
+
+
+def test_7_what_is_wrong_with_a_section_does_not_repeat_its_values() -> None:
+    with pytest.raises(ValueError, match="Extra inputs are not permitted") as caught:
+        DataSection.model_validate({"path": "x", "token": PASSWORD})
+    assert PASSWORD not in str(caught.value)
 
 
 def test_7_a_column_may_be_called_token() -> None:
