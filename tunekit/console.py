@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 TOKEN = re.compile(  # of the Hub, and of others that recipes and command lines come near
-    r"\b(?:(?:hf|api_org)_[A-Za-z0-9]{16,}|gh[a-z]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|sk-[\w-]{20,})"
+    r"(?<![A-Za-z0-9])(?:(?:hf|api_org)_[A-Za-z0-9]{16,}|gh[a-z]_[A-Za-z0-9]{20,}|github_pat_\w{20,}"
+    r"|sk-(?:[a-z]+-)?[A-Za-z0-9]{20,})"
 )
 SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:token|key|secret|password|passwd|credentials?)$")  # of a variable
-SHORTEST_SECRET = 8  # characters: a shorter value is too common in other texts
+SHORTEST_SECRET = 12  # characters: a shorter value is too common in other texts
 
 
 class Console:

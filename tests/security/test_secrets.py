@@ -197,14 +197,23 @@ def test_7_no_key_of_a_recipe_is_taken_for_a_secret() -> None:
         "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
         "github_pat_abcdefghijklmnopqrst_0123",
         "sk-proj-abcdefghijklmnopqrst",
+        "sk-abcdefghijklmnopqrst0123",
     ],
 )
 def test_7_what_looks_like_a_token_is_not_shown(token: str) -> None:
+    assert redact(f"key_{token}") == "key_***"
     assert redact(f"at https://me:{token}@hub, {token!r}") == "at https://me:***@hub, '***'"
 
 
 @pytest.mark.parametrize(
-    "text", ["hf_datasets/reviews.csv", "hf-internal-testing/tiny", "0" * 64, "sk-learn", "a token [SEP]"]
+    "text",
+    [
+        "hf_datasets/reviews.csv",
+        "hf-internal-testing/tiny",
+        "0" * 64,
+        "sk-learn-text-classification-models",
+        "a token",
+    ],
 )
 def test_7_what_does_not_look_like_a_token_is_shown(text: str) -> None:
     assert redact(text) == text
