@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunekit.errors import EnvironmentFailure
+from tunekit.errors import EnvironmentFailure, InputError, first_line
 
 NAME = re.compile(r"step-(\d{8})")
 SCHEMA = 2
@@ -34,10 +34,22 @@ class Saved:
         return document
 
     def tensors(self, name: str) -> dict[str, Any]:
-        """The tensors of one file, by name, on the CPU."""
+        """The tensors of one file, by name, on the CPU.
+
+        Raises:
+            InputError: it holds something else, though the manifest says that it was written so.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(self.path / f"{name}.safetensors")
+        file = self.path / f"{name}.safetensors"
+        try:
+            return load_file(file)
+        except SafetensorError as error:
+            raise InputError(
+                f"{file} is no safetensors file ({first_line(error)}), and was not written by tunekit; "
+                f"delete {self.path}, and run the same command again"
+            ) from None
 
 
 def save(

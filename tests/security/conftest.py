@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import tiny
+from tunekit.environment import SETTINGS
 
 TASK = "text-classification"
 WATCH = """
@@ -52,7 +53,8 @@ class Watch:
 
     def run(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command as somebody does who has set nothing but the variables in `more`."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
+        unset = ("HF_", "TRANSFORMERS_", *SETTINGS)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
         own = {
             "PYTHONPATH": f"{self.folder}:{os.getcwd()}",
             "WATCH": str(self.notes),
