@@ -16,6 +16,11 @@ FILES = sorted(ROOT.rglob("*.py"))
 REVIVERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 SAFE_OF = {"yaml": {"compose", "parse", "safe_dump"}, "evaluate": {"combine", "MetricInfo"}}
+CHOSEN = {  # arguments of from_pretrained, and what is unpacked into them; none is read from a checkpoint
+    *("config", "dtype", "ignore_mismatched_sizes", "output_loading_info", "revision", "trust_remote_code"),
+    *("checkpoint.origin()", "words", "kind.processor_options"),
+    "{'attn_implementation': attention} if attention else {}",
+}
 SHELLS = ("system", "popen", "exec", "spawn", "startfile")  # as functions of os begin
 
 
@@ -89,6 +94,14 @@ def test_2_every_loading_of_a_model_says_so(path: Path) -> None:
         if ast.unparse(call.func).endswith((".from_pretrained", ".from_config")):
             unpacked = [ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg is None]
             assert "trust_remote_code" in settings(call) or "checkpoint.origin()" in unpacked
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_3_what_is_asked_of_a_checkpoint_is_chosen_here(path: Path) -> None:
+    for call in calls(path):
+        if ast.unparse(call.func).endswith(".from_pretrained"):
+            words = {keyword.arg or ast.unparse(keyword.value) for keyword in call.keywords}
+            assert words <= CHOSEN
 
 
 @pytest.mark.parametrize(
