@@ -10,11 +10,12 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunekit.errors import EnvironmentFailure
+from tunekit.errors import EnvironmentFailure, InputError, first_line
 
 NAME = re.compile(r"step-(\d{8})")
 SCHEMA = 2
@@ -33,10 +34,22 @@ class Saved:
         return document
 
     def tensors(self, name: str) -> dict[str, Any]:
-        """The tensors of one file, by name, on the CPU."""
+        """The tensors of one file, by name, on the CPU.
+
+        Raises:
+            InputError: it holds something else, though the manifest says that it was written so.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(self.path / f"{name}.safetensors")
+        file = self.path / f"{name}.safetensors"
+        try:
+            return load_file(file)
+        except SafetensorError as error:
+            raise InputError(
+                f"{file} is no safetensors file ({first_line(error)}), and was not written by tunekit; "
+                f"delete {self.path}, and run the same command again"
+            ) from None
 
 
 def save(
@@ -57,8 +70,7 @@ def save(
     final = at_step(folder, step).path
     beside = folder / f".tmp-{final.name}-{os.getpid()}"
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
+        make_private(beside)
         for name, content in tensors.items():
             save_file(
                 {key: value.contiguous() for key, value in content.items()}, beside / f"{name}.safetensors"
@@ -70,6 +82,7 @@ def save(
         (beside / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for path in [*beside.iterdir(), beside]:
             flush(path)
+        share_as_around(beside)
         swap_in(beside, final)
         flush(folder)
     except (OSError, SafetensorError) as error:
@@ -81,6 +94,19 @@ def save(
             "make room and run the same command again"
         ) from None
     return Saved(final, step)
+
+
+def make_private(folder: Path) -> None:
+    """Make an empty folder into which nobody else looks while it is being written."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700)
+
+
+def share_as_around(folder: Path) -> None:
+    """Give a folder the rights of the one around it, where the file system knows rights."""
+    with suppress(PermissionError):
+        folder.chmod(folder.parent.stat().st_mode & 0o777)
 
 
 def swap_in(new: Path, final: Path) -> None:

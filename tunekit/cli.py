@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-import traceback
 from collections.abc import Mapping
 from contextlib import nullcontext
 from itertools import chain, islice, takewhile
@@ -246,7 +245,7 @@ def main() -> None:
         raise
     except BaseException as error:
         if "--debug" in sys.argv:
-            traceback.print_exc()
+            out.trace()
         usage = getattr(error, "format_message", None)  # an error of the command line itself
         message, code = (usage(), 2) if usage else explain(error)
         if out.speaks or not isinstance(

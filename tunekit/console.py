@@ -1,11 +1,21 @@
-"""What tunekit says: results to stdout, talk to stderr, all through one object."""
+"""What tunekit says: results to stdout, talk to stderr, through one object that tells no secrets."""
 
 import json
 import math
+import os
+import re
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+TOKEN = re.compile(  # of the Hub, and of others that recipes and command lines come near
+    r"(?<![A-Za-z0-9])(?:(?:hf|api_org)_[A-Za-z0-9]{16,}|gh[a-z]_[A-Za-z0-9]{20,}|github_pat_\w{20,}"
+    r"|sk-(?:[a-z]+-)?[A-Za-z0-9]{20,})"
+)
+SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:token|key|secret|password|passwd|credentials?)$")  # of a variable
+SHORTEST_SECRET = 12  # characters: a shorter value is too common in other texts
 
 
 class Console:
@@ -19,25 +29,41 @@ class Console:
     def say(self, text: str) -> None:
         """Tell something that is good to know."""
         if self.speaks and not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(redact(text), file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
         """Tell something that the user should act on."""
         if self.speaks:
-            print(f"warning: {text}", file=sys.stderr, flush=True)
+            print(f"warning: {redact(text)}", file=sys.stderr, flush=True)
 
     def error(self, text: str) -> None:
         """Tell why the command failed."""
-        print(f"error: {text}", file=sys.stderr, flush=True)
+        print(f"error: {redact(text)}", file=sys.stderr, flush=True)
+
+    def trace(self) -> None:
+        """Show how the exception that is being handled came about."""
+        print(redact(traceback.format_exc()), file=sys.stderr, end="", flush=True)
 
     def result(self, document: dict[str, Any], text: str) -> None:
         """Give the command's result: a JSON document with `--json`, else text."""
         if self.speaks:
-            print(as_json(document) if self.json else text, flush=True)
+            print(redact(as_json(document) if self.json else text), flush=True)
 
     def live(self) -> "Live | Silent":
         """A line that changes in place on a terminal, and is silent elsewhere."""
         return Live() if self.speaks and not self.quiet and sys.stderr.isatty() else Silent()
+
+
+def redact(text: str) -> str:
+    """A text with *** for everything in it that is, or looks like, a token or password."""
+    secrets = (
+        value
+        for name, value in os.environ.items()
+        if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET
+    )
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return TOKEN.sub("***", text)
 
 
 class Silent(nullcontext["Silent"]):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 SETTINGS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "USE_HUB_KERNELS": "0",  # else code from the Hub takes the place of layers
     "DISABLE_SAFETENSORS_CONVERSION": "1",  # else a thread contacts a server about .bin weights
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",

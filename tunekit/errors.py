@@ -144,6 +144,13 @@ FOREIGN: dict[str, tuple[int, Callable[[BaseException], str]]] = {
     "PermissionError": (3, lambda e: f"{first_line(e)}. Choose another place, or ask for the rights to it"),
     "OSError": (3, lambda e: f"{first_line(e)}. Check the path, the free space and your rights"),
     "ModuleNotFoundError": (3, lambda e: f"{first_line(e)}. Install it with pip"),
+    "UnpicklingError": (
+        2,
+        lambda e: (
+            "a .bin file is damaged, or holds more than tensors, which is never read; give a checkpoint "
+            "with safetensors"
+        ),
+    ),
     "KeyboardInterrupt": (130, lambda e: "stopped at once; nothing was saved since the last checkpoint"),
 }
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tunekit.checkpoint import make_private, share_as_around
 from tunekit.data.load import Rows
 from tunekit.engine import Fitting
 from tunekit.errors import TunekitError
@@ -40,9 +41,10 @@ def export(folder: Path, task: Task, name: str, model: Any, rows: Rows) -> None:
         TunekitError: the loaded model answers differently.
     """
     beside = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)
+    make_private(beside)
     save_finetuned(beside, task, name, model)
     verify(beside, task, model, rows[:ROWS])
+    share_as_around(beside)
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
 

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -14,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from tunekit.console import as_json
+from tunekit.console import as_json, redact
 from tunekit.environment import process_index
 from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import Scores
@@ -58,6 +57,7 @@ class Run:
         Raises:
             InputError: there is something else.
         """
+        check_links(self.path)
         file = next((p for p in (self.path, *self.path.parents) if p.is_file()), None)
         if file is not None:
             raise InputError(
@@ -212,10 +212,27 @@ def choose(default: str, output: str | Path | None, resume: str, *, overwrite: b
     return Run(folder, writes=writes)
 
 
+def check_links(path: Path) -> None:
+    """Refuse a path on which another user decides by a symbolic link where files go.
+
+    Raises:
+        InputError: a link on the way is another user's, or the path itself is one to another user's folder.
+    """
+    whole, us = path.absolute(), os.geteuid()
+    foreign = [p for p in (whole, *whole.parents) if p.is_symlink() and p.lstat().st_uid not in (0, us)]
+    if whole.is_symlink() and whole.exists() and whole.stat().st_uid != us:
+        foreign.append(whole)
+    if foreign:
+        raise InputError(
+            f"output {path} leads through the symbolic link {foreign[0]}, which is another user's, or leads "
+            "to another user's folder; choose another --output"
+        )
+
+
 def command_line() -> str:
     """The command that was given, without anything that looks like a token."""
     words = ["tunekit", *sys.argv[1:]] if Path(sys.argv[0]).name in ("tunekit", "__main__.py") else ["python"]
-    return re.sub(r"hf_[A-Za-z0-9]{8,}", "hf_***", shlex.join(words))
+    return redact(shlex.join(words))
 
 
 def hold(file: TextIO, path: Path) -> None:

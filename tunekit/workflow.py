@@ -17,7 +17,7 @@ from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.prepare import already_finished, assemble, check, named_checkpoint
 from tunekit.recipe import Recipe
 from tunekit.rescore import in_run, names_data, recipe_for, rows_to_score, score_folder
-from tunekit.run import Run, choose
+from tunekit.run import Run, check_links, choose
 
 
 def finetune(
@@ -72,6 +72,8 @@ def evaluate(
     use_fastest_exact_fp32()
     path = Path(run_or_model)
     folder = find_folder(path)
+    target = Path(output) if output else score_folder(path, folder, overrides)
+    check_links(target)
     recipe = recipe_for(path, folder, overrides)
     _, task = load_task(folder)
     before = Run(path).facts["data"] if in_run(path, folder) and not names_data(overrides) else None
@@ -79,7 +81,6 @@ def evaluate(
     rows = data.splits[name]
     scores = evaluation.evaluate(task, load_weights(folder, task), rows, further=recipe.metrics)
     out.say(f"{scores.truncated:,} of {len(rows):,} rows lose a part to truncation")
-    target = Path(output) if output else score_folder(path, folder, overrides)
     scored = Run(target)
     scored.write_scores(name, scores, evaluation.baselines(task, rows))
     return target, {name: scored.metrics()[name]}

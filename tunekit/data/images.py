@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def read_image(source: bytes | str) -> Any:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    warnings.simplefilter("error", Image.DecompressionBombWarning)  # else up to twice the limit is decoded
     try:
         with Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
@@ -65,7 +67,7 @@ def read_image(source: bytes | str) -> Any:
     except UnidentifiedImageError:
         raise ValueError(f"is no picture in a format that can be read ({', '.join(FORMATS)})") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"is too large to be decoded ({first_line(error)})") from None
+        raise ValueError(f"is too large to be decoded ({first_line(error)}); make it smaller") from None
     except Exception as error:  # decoders raise whatever the damage leads to
         raise ValueError(f"cannot be decoded ({first_line(error)})") from None
 

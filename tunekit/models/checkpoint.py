@@ -1,8 +1,6 @@
 """What a pretrained checkpoint is, read from its configuration alone, before any weights are."""
 
-import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +12,14 @@ from tunekit.errors import (
     Problems,
     cut,
     first_line,
-    listing,
     nearest,
 )
 from tunekit.models.families import find_head
+from tunekit.models.weights import check_weights, contents
 from tunekit.recipe import ModelSection
 from tunekit.tasks.base import Task
 
-WEIGHTS = ("*.safetensors", "*.bin")
-WHOLE = ("model.safetensors", "pytorch_model.bin")  # each may be in shards, which an index lists
 VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm", "*.tiktoken", "merges.txt")
-POINTER = b"version https://git-lfs"
 MOST_REASON = 240  # characters of what transformers says
 UNREACHABLE = {"ConnectionError", "HfHubHTTPError", "LocalEntryNotFoundError", "OfflineModeIsEnabled"}
 ABSENT = {"RepositoryNotFoundError", "RevisionNotFoundError"}
@@ -48,9 +43,19 @@ class Checkpoint:
         }
 
     @property
+    def folder(self) -> Path:
+        """Where its files are: a folder of the user's, or that of a commit in the Hub's cache."""
+        from huggingface_hub import try_to_load_from_cache
+
+        if Path(self.name).is_dir():
+            return Path(self.name)
+        found = try_to_load_from_cache(self.name, "config.json", revision=self.revision)
+        return Path(found).parent if isinstance(found, str) else Path(self.name)
+
+    @property
     def commit(self) -> str | None:
-        """The Hub's commit that was resolved."""
-        return getattr(self.config, "_commit_hash", None)
+        """The Hub's commit that was resolved; None for a folder of the user's."""
+        return None if self.folder == Path(self.name) else self.folder.name
 
 
 def inspect(section: ModelSection, kind: type[Task]) -> Checkpoint:
@@ -104,23 +109,18 @@ def local_folder(name: str) -> Path | None:
     return folder
 
 
-def contents(folder: Path) -> str:
-    """The names in a folder, for messages."""
-    return listing(sorted(path.name for path in folder.iterdir()), 8) if any(folder.iterdir()) else "nothing"
-
-
 def read_config(name: str, revision: str | None, *, local: bool) -> Any:
-    """A checkpoint's configuration.
+    """A checkpoint's configuration, which says what the model is, and makes nothing be fetched or run.
 
     Raises:
-        InputError: there is none, or it is none that transformers knows.
+        InputError: there is none, it is none that transformers knows, or it brings more than a model.
         EnvironmentFailure: the Hub cannot be reached, or does not let this account in.
     """
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, TypeError, StrictDataclassError) as error:
         if local:
             reason = cut(str(error).strip(), MOST_REASON)  # its second line may be the one that says it
@@ -134,6 +134,31 @@ def read_config(name: str, revision: str | None, *, local: bool) -> Any:
                 "check the name, the network and your access to it, or give a folder"
             ) from None
         raise InputError(f"{start}no checkpoint of the Hub ({reason}); correct the name") from None
+    refuse_additions(name, revision, config)
+    config._attn_implementation = config._experts_implementation = None  # `org/name` would be fetched and run
+    return config
+
+
+def refuse_additions(name: str, revision: str | None, config: Any) -> None:
+    """Refuse a checkpoint with an adapter beside its weights, or quantized ones: both bring code of others.
+
+    Raises:
+        InputError: it has one of them.
+    """
+    from transformers.utils import find_adapter_config_file
+
+    shown, problems = repr(cut(name, LONGEST_PATH)), list[str]()
+    if find_adapter_config_file(name, revision=revision) is not None:
+        problems.append(
+            f"model {shown} has an adapter beside its weights (adapter_config.json), which would be applied "
+            "unasked; remove it, or give the model that it was made for"
+        )
+    if getattr(config, "quantization_config", None):
+        problems.append(
+            f"model {shown} is quantized (quantization_config); give the model that it was made from"
+        )
+    if problems:
+        raise InputError(problems)
 
 
 def check_tokenizer(folder: Path, kind: type[Task]) -> None:
@@ -144,67 +169,6 @@ def check_tokenizer(folder: Path, kind: type[Task]) -> None:
             f"model folder {str(folder)!r} has no tokenizer (it holds {contents(folder)}); "
             "put tokenizer.json beside the weights"
         )
-
-
-def check_weights(folder: Path, revision: str | None) -> None:
-    """Refuse a folder whose weights are missing or damaged, or that is asked for a revision."""
-    problems = list(weight_problems(folder))
-    if revision is not None:
-        problems.append(
-            f"model.revision is {revision!r}, but {folder} is a folder and has no revisions; remove it"
-        )
-    if problems:
-        raise InputError(problems)
-
-
-def weight_problems(folder: Path) -> Iterator[str]:
-    """Say which weights of a folder are missing or damaged."""
-    try:
-        files = weight_files(folder)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        yield f"the index of the weights in {folder} cannot be read ({first_line(error)}); copy it again"
-        return
-    if not files:
-        yield (
-            f"model folder {str(folder)!r} has no weights (it holds {contents(folder)}); "
-            f"there should be {' or '.join(WHOLE)}"
-        )
-    for file in files:
-        wrong = damage(file) if file.is_file() else "is missing"
-        if wrong:
-            yield f"{file} {wrong}; copy the weights again"
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files that transformers would read weights from, in its order of preference."""
-    for name in WHOLE:
-        index = folder / f"{name}.index.json"
-        if (folder / name).is_file():
-            return [folder / name]
-        if index.is_file():
-            return [
-                folder / shard for shard in sorted(set(json.loads(index.read_text())["weight_map"].values()))
-            ]
-    return []
-
-
-def damage(file: Path) -> str:
-    """What is wrong with a file of weights, as far as its head and size tell."""
-    from safetensors import SafetensorError, safe_open
-
-    with file.open("rb") as content:
-        head = content.read(len(POINTER))
-    if head == POINTER:
-        return "is a pointer of git-lfs and not the weights themselves"
-    if not head:
-        return "is empty"
-    try:
-        if file.suffix == ".safetensors":
-            with safe_open(file, framework="np"):
-                pass
-    except SafetensorError as error:
-        return f"is damaged ({first_line(error)})"
-    return ""
 
 
 def check_attention(name: str | None) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from tunekit import tasks
 from tunekit.errors import EnvironmentFailure, InputError, first_line
-from tunekit.models.checkpoint import check_weights, read_config
+from tunekit.models.checkpoint import read_config
 from tunekit.models.families import find_head
+from tunekit.models.weights import check_weights
 from tunekit.tasks.base import Task
 
 HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
@@ -100,5 +101,6 @@ def load_weights(folder: Path, task: Task) -> Any:
 
     check_weights(folder, None)
     auto = getattr(transformers, task.head)
-    model = auto.from_pretrained(folder, dtype="float32", trust_remote_code=False).eval()
+    config = read_config(str(folder), None, local=True)
+    model = auto.from_pretrained(folder, config=config, dtype="float32", trust_remote_code=False).eval()
     return model.to(torch.accelerator.current_accelerator() or "cpu")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tunekit.errors import InputError, first_line, listing
-from tunekit.models.checkpoint import WEIGHTS, Checkpoint, position_limit
+from tunekit.models.checkpoint import Checkpoint, position_limit
 from tunekit.models.families import classes
+from tunekit.models.weights import WEIGHTS
 from tunekit.tasks.base import Task
 
 MOST_MISSING = 0.2  # share of the body's parameters that may be missing from a checkpoint
@@ -113,7 +114,7 @@ def load_model(
     if not set(kept) & set(task.labels):
         kept = []  # a head for other labels knows nothing of these
     elif kept != task.labels:
-        old = auto.from_pretrained(**checkpoint.origin(), dtype="float32")
+        old = auto.from_pretrained(**checkpoint.origin(), config=config, dtype="float32")
     prepare_config(config, task, dropout)
     notice_bin(checkpoint.name, say)
     model, info = auto.from_pretrained(

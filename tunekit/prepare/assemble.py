@@ -1,7 +1,6 @@
 """The parts of a run, put together: model, windows, steps, optimizer and precision."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from tunekit.fast import Fast, plain, speed_up
 from tunekit.identity import hardware, versions
 from tunekit.models.load import load_model
 from tunekit.models.precision import choose, use_fastest_exact_fp32
+from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
 from tunekit.run import Run
@@ -117,8 +117,7 @@ def record(
     prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str, fast: list[str]
 ) -> None:
     """Write down what the run is made of."""
-    folder = Path(prepared.checkpoint.name)
-    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")) if folder.is_dir() else []
+    weights = weight_files(prepared.checkpoint.folder)
     run.record(
         versions=versions(),
         hardware=hardware(accelerator.device.type)

@@ -14,8 +14,9 @@ from tunekit.environment import hush
 from tunekit.errors import EnvironmentFailure, InputError, Problems, cut, first_line
 from tunekit.evaluation import load_module
 from tunekit.identity import versions
-from tunekit.models.checkpoint import WEIGHTS, Checkpoint, inspect
+from tunekit.models.checkpoint import Checkpoint, inspect
 from tunekit.models.load import load_processor, token_limit
+from tunekit.models.weights import WEIGHTS
 from tunekit.prepare.resuming import refuse_changes
 from tunekit.recipe import Recipe
 from tunekit.run import Run

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 import tunekit
 from tunekit import tasks
+from tunekit.console import redact
 from tunekit.errors import LONGEST_PATH, InputError, Problems, cut, listing, nearest
 from tunekit.recipe.reading import Place, read_file, read_value
+from tunekit.recipe.secrets import is_secret, refusal, secrets_in
 from tunekit.recipe.sections import Recipe, Section, TaskSection
 from tunekit.recipe.sentences import sentence, written
 
@@ -157,8 +159,12 @@ def parse(argument: str) -> Setting:
     key, sign, text = argument.partition("=")
     place = tuple(part.strip() for part in key.split("."))
     if not sign or not all(place):
-        raise InputError(f"{argument!r} is no KEY=VALUE; write for example train.epochs=5")
+        raise InputError(f"{redact(argument)!r} is no KEY=VALUE; write for example train.epochs=5")
+    if is_secret(place, text):
+        raise InputError(refusal("on the command line", place))
     value = read_value(text, argument)
+    if secrets := list(secrets_in(value, place)):
+        raise InputError([refusal("on the command line", secret) for secret in secrets])
     if len(place) == 1 and place[0] in MAIN_KEYS and not isinstance(value, dict):
         place = (place[0], MAIN_KEYS[place[0]])
     return place, value, argument
@@ -173,6 +179,8 @@ def discard(draft: Draft, place: Place) -> bool:
 def check(draft: Draft) -> Recipe:
     """Validate a draft against the schema and the task, and report everything at once."""
     problems = draft.problems
+    if secrets := list(secrets_in(draft.values)):
+        raise InputError([*problems, *(refusal(draft.where(place), place) for place in secrets)])
     task = check_task(draft, problems)
     recipe = None
     try:

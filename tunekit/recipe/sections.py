@@ -15,7 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from tunekit.errors import nearest
+from tunekit.errors import InputError, nearest
+from tunekit.recipe.secrets import refusal, secrets_in
 
 SPLITS = ("train", "validation", "test")
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "shift_jis", "koi8-r")  # common ones of files
@@ -26,7 +27,7 @@ Split = Literal["train", "validation", "test"]
 class Section(BaseModel):
     """A part of a recipe: strict about keys, lenient about how numbers are written, never changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def word_or_count(word: str, unit: str) -> BeforeValidator:
@@ -169,6 +170,13 @@ class Recipe(Section):
     data: DataSection
     train: TrainSection = TrainSection()
     metrics: list[str] = Field([], description="further metrics by name, or the path of an evaluate module")
+
+    @model_validator(mode="after")
+    def holds_no_secret(self) -> Self:
+        secrets = [refusal("the recipe", place) for place in secrets_in(self.resolved())]
+        if secrets:
+            raise InputError(secrets)
+        return self
 
     def resolved(self) -> dict[str, Any]:
         """Every setting with its value, as plain data in the form that a recipe file has."""
