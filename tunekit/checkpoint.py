@@ -79,7 +79,7 @@ def save(
             path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in beside.iterdir()
         }
         manifest = {"schema": SCHEMA, "step": step, "best": best, "state": dict(state), "files": files}
-        (beside / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        (beside / "manifest.json").write_text(json.dumps(sealed(manifest), indent=1))
         for path in [*beside.iterdir(), beside]:
             flush(path)
         share_as_around(beside)
@@ -94,6 +94,13 @@ def save(
             "make room and run the same command again"
         ) from None
     return Saved(final, step)
+
+
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest as it is read again, with the sha256 of all that it says."""
+    plain = json.loads(json.dumps({name: value for name, value in manifest.items() if name != "sha256"}))
+    text = json.dumps(plain, sort_keys=True)
+    return {**plain, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def make_private(folder: Path) -> None:
@@ -155,6 +162,8 @@ def damage(saved: Saved, origin: Mapping[str, Any] | None = None) -> str | None:
     try:
         manifest = saved.manifest()
         files = manifest["files"].items()
+        if manifest["sha256"] != sealed(manifest)["sha256"]:
+            return "its manifest.json is damaged"
         if manifest["schema"] != SCHEMA or manifest["step"] != saved.step or "best" not in manifest:
             return "its manifest is of another kind or step"
         if origin is not None and manifest["state"]["origin"] != origin:

@@ -126,9 +126,15 @@ class Run:
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append a row to log.jsonl."""
-        if self.writes:
+        if not self.writes:
+            return
+        try:
             with self.log_path.open("a") as file:
                 file.write(as_json(row) + "\n")
+        except OSError as error:
+            raise EnvironmentFailure(
+                f"{self.log_path} could not be written ({error}); make room and run the same command again"
+            ) from None
 
     def cut_log(self, rows: int) -> None:
         """Keep the first rows of log.jsonl: what came after the checkpoint will come again."""

@@ -9,7 +9,7 @@ Which test shows what (names beside these files are in `tests/`):
 - damaged checkpoints, foreign files, clocks that go back: `test_damage`, `test_checkpoint`
 - weights and files of others that would run code: `security/`
 - a loss or gradient that is not finite, memory that runs out: `test_numbers`, `test_engine`
-- a dead or a hanging worker: `test_workers`
+- a dead worker: `test_workers`
 - the best model, the schedule and the log after a kill: `test_kills`, `test_engine`
 - recipe, rows, seed or versions changed between runs; other processes, other micro-batch: `test_changes`
 """

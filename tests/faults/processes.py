@@ -94,6 +94,8 @@ class Server:
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
 
 
 def rows_logged(run: Path) -> int:

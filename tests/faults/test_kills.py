@@ -48,7 +48,7 @@ def test_killed_again_and_again_inside_one_epoch(
     ("task", "family", "overrides"),
     [
         ("question-answering", "bert", ["task.max_length=24", "task.stride=8"]),
-        ("image-classification", "vit", ["task.augment=true"]),
+        ("image-classification", "vit", ["task.crop=0.5", "task.flip=true"]),
         ("token-classification", "electra", []),
         ("summarization", "t5", []),
     ],

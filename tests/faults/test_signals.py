@@ -1,4 +1,4 @@
-"""Signals save and exit 75, a second SIGINT aborts, and a loop that starts the command again ends as one run."""
+"""Signals save and exit 75, a second SIGINT aborts, and a requeue loop ends as one run."""
 
 import random
 import signal

@@ -115,6 +115,8 @@ def choose_step(folder: Path, asked: checkpoint.Saved | None, origin: Mapping[st
     saved, complaints = checkpoint.newest_good(folder, origin)
     for complaint in complaints:
         out.warn(complaint)
+    if saved is None and complaints:
+        out.warn("no checkpoint can be used, so the run begins with its first step again")
     return None if saved is None else saved.step
 
 
