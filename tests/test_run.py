@@ -8,7 +8,7 @@ import pytest
 
 from tests import tiny
 from tunekit import workflow
-from tunekit.errors import InputError
+from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.identity import differences
 from tunekit.recipe import load
 from tunekit.run import Run, command_line
@@ -108,6 +108,13 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"status": "fin')
     with pytest.raises(InputError, match="run.json is damaged"):
         Run(tmp_path)
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.log_path.mkdir()
+    with pytest.raises(EnvironmentFailure, match="log.jsonl could not be written"):
+        run.log({"step": 1})
 
 
 def test_a_lock_left_by_a_dead_process_is_no_obstacle(tmp_path: Path) -> None:

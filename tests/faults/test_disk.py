@@ -38,20 +38,6 @@ def test_a_disk_that_fills_up_costs_one_line_and_no_checkpoint(
     assert results(run) == wanted
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
-def test_a_log_that_cannot_grow_costs_one_line(
-    start: Start, wanted: dict[str, bytes], tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    process = start("train.log_every=1", "train.save_every=epoch").until(lambda: rows_logged(run) >= 2)
-    limit(process, 100)
-    assert process.wait() == 3
-    assert "log.jsonl" in process.said.strip().splitlines()[-1]
-    assert "Traceback" not in process.said
-    assert start("train.log_every=4", "train.save_every=epoch").wait() == 0
-    assert results(run).keys() == wanted.keys()
-
-
 def test_an_output_below_a_file_is_refused(server: Server, recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     argv = ["finetune", str(recipe), "--output", str(tmp_path / "file" / "run")]
