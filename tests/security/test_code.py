@@ -11,7 +11,7 @@ import pytest
 from tests import tiny
 from tests.building import make_task, quiet
 from tunekit import tasks, workflow
-from tunekit.checkpoint import sha256
+from tunekit.checkpoint import sealed, sha256
 from tunekit.errors import InputError, explain
 from tunekit.models.checkpoint import inspect
 from tunekit.models.finetuned import load_task, load_weights
@@ -118,7 +118,7 @@ def test_2_poison_that_a_runs_checkpoint_vouches_for_is_refused_and_never_run(
     marker = poison(poisoned)
     manifest = json.loads((saved / "manifest.json").read_text())
     manifest["files"][poisoned.name] = {"size": poisoned.stat().st_size, "sha256": sha256(poisoned)}
-    (saved / "manifest.json").write_text(json.dumps(manifest))
+    (saved / "manifest.json").write_text(json.dumps(sealed(manifest)))
     run.record(status="interrupted")
     with pytest.raises(InputError, match=r"optimizer\.safetensors is no safetensors file"):
         workflow.finetune(file, output=tmp_path / "run")
