@@ -36,6 +36,8 @@ def speed_up(model: Any, loss: Callable[[], Any], mask: Any, *, own_attention: b
     """
     fast = Fast()
     stack = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
+    if mask is not None and mask.ndim != 2:  # several texts a row: they have no order by length
+        mask = None
     trial = Trial(model, stack, loss, mask)
     if not own_attention and use_attention(trial):
         fast.names.append("attention")
