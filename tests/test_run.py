@@ -131,3 +131,8 @@ def test_differences_leave_out_what_may_change() -> None:
 def test_a_token_on_the_command_line_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["tunekit", "finetune", "x", "model.name=hf_abcdefghijklmnop"])
     assert "abcdefgh" not in command_line()
+
+
+def test_the_recorded_recipe_can_be_run_again(run: Run, tmp_path: Path) -> None:
+    again = workflow.finetune(run.path / "recipe.yaml", output=tmp_path / "again")
+    assert (again.path / "metrics.json").read_bytes() == (run.path / "metrics.json").read_bytes()

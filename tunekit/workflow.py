@@ -50,7 +50,7 @@ def finetune(
     if dry_run:
         return run
     with run.lock(), StopSignals() as signals:
-        run.begin(settings, overwrite=overwrite)
+        run.begin(prepared.rerunnable, overwrite=overwrite)
         with run.kept():
             fitting = assemble(prepared, run, signals, begin_from)
             fit(fitting)

@@ -32,6 +32,12 @@ class Prepared:
     checkpoint: Checkpoint
     task: Task
 
+    @property
+    def rerunnable(self) -> Recipe:
+        """The recipe with the task options that fit the model, which it can be run with again."""
+        task = self.recipe.task.model_copy(update={"options": self.task.options})
+        return self.recipe.model_copy(update={"task": task})
+
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to be continued."""
         prints = {name: facts["sha256"] for name, facts in self.data.facts()["splits"].items()}
