@@ -65,7 +65,8 @@ def prepare(folder: Path, server: Server, task: str, workers: int) -> Trial:
     torch.manual_seed(0)
     folder.mkdir()
     family, overrides = KINDS[task]
-    model = tiny_models.FAMILIES[family](folder / "model")
+    make = tiny_models.FAMILIES.get(family) or getattr(tiny_models, family)
+    model = make(folder / "model")
     rows = tiny.dataset(folder / "data", task)
     settings: dict[str, Any] = {"save_every": 2, "log_every": 1, "early_stopping": None}
     file = tiny.recipe(folder / "tiny.yaml", task, model, rows, **settings)
