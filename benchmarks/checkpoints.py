@@ -2,8 +2,8 @@
 
     python benchmarks/checkpoints.py MODEL DATA --pairs 5
 
-MODEL is a checkpoint's folder, DATA a folder of labelled texts. Printed are seconds of training, from the first
-step to the last with all saving, of each pair, and the median of their ratios.
+MODEL is a checkpoint's folder, DATA a folder of labelled texts. Printed are seconds of training of each pair,
+from the first step to the last with all saving, and the median of their ratios.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-STEPS, BETWEEN, BATCH = 300, 50, 32
+STEPS, BETWEEN, BATCH = 200, 50, 32
 
 
 def seconds(folder: Path, name: str, model: str, data: str, save_every: int) -> float:
