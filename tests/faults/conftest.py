@@ -34,10 +34,12 @@ def recipe(
 def start(server: Server, recipe: Path, tmp_path: Path) -> Callable[..., Process]:
     """Start the recipe's run in this test's folder."""
 
-    def begin(*overrides: str, at: int | None = None, output: str = "run") -> Process:
+    def begin(
+        *overrides: str, at: int | None = None, output: str = "run", patience: int | None = None
+    ) -> Process:
         run = tmp_path / output
         argv = ["finetune", str(recipe), *overrides, "--output", str(run)]
-        return server.start(*argv, said=tmp_path / "said.txt", folder=run, at=at)
+        return server.start(*argv, said=tmp_path / "said.txt", folder=run, at=at, patience=patience)
 
     return begin
 

@@ -84,9 +84,20 @@ class Server:
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
 
-    def start(self, *argv: str, said: Path, folder: Path | None = None, at: int | None = None) -> Process:
-        """Start a run; with `at` it kills itself when it touches `folder` for the `at`-th time."""
-        request = {"argv": argv, "said": str(said), "folder": folder and str(folder), "at": at}
+    def start(
+        self,
+        *argv: str,
+        said: Path,
+        folder: Path | None = None,
+        at: int | None = None,
+        patience: int | None = None,
+    ) -> Process:
+        """Start a run; with `at` it kills itself when it touches `folder` for the `at`-th time.
+
+        `patience` is for how many seconds it waits for a worker.
+        """
+        place = folder and str(folder)
+        request = {"argv": argv, "said": str(said), "folder": place, "at": at, "patience": patience}
         return Process(self, self.ask(request)["pid"], said)
 
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 A run is a process of its own, with its own exit status, and dies of real signals; it only saves the seconds
 that imports take. Requests and answers are JSON lines: `{"argv": [..], "said": path, "folder": path or null,
-"at": number or null}` is answered with `{"pid": ..}`, and `{"wait": pid}` with `{"status": ..}`.
+"at": number or null, "patience": seconds or null}`
+is answered with `{"pid": ..}`, and `{"wait": pid}` with `{"status": ..}`.
 
 With `folder` and `at` a run kills itself when Python touches a file of the folder for the `at`-th time
 (counted by audit events: open, mkdir, rename, remove, rmdir), and so between any two things that it writes.
@@ -35,11 +36,14 @@ def die_at(folder: str, at: int) -> None:
 def run(request: dict[str, Any]) -> int:
     """Run the command line in this process, which was forked for it."""
     from tunekit.cli import main
+    from tunekit.data import batches
 
     said = os.open(request["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(said, 2)
     os.dup2(said, 1)
     sys.argv = ["tunekit", *request["argv"]]
+    if request.get("patience"):
+        batches.PATIENCE = request["patience"]
     if request.get("at"):
         die_at(request["folder"], request["at"])
     try:

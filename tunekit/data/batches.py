@@ -5,7 +5,10 @@ neither the plan nor the sum of the gradients.
 """
 
 import multiprocessing
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,24 +221,59 @@ def watched(steps: Steps, numbers: range, workers: int) -> Iterator[Step]:
         collate_fn=as_it_is,
         num_workers=workers,
         generator=torch.Generator(),  # of its own, so that nothing here moves the global one
-        timeout=PATIENCE,
     )
-    prepared = iter(loader)
+    with deaths_unheard():
+        prepared = iter(loader)
     for number in numbers:
+        given_up = threading.Event()
+        timer = threading.Timer(PATIENCE, give_up, [given_up])
+        timer.daemon = True
         try:
+            timer.start()
             step = next(prepared)
-        except RuntimeError as error:
-            if "DataLoader" not in str(error):
+            timer.cancel()
+        except (RuntimeError, OSError, EOFError) as error:
+            if not given_up.is_set() and not is_of_a_dead_worker(error):
                 raise
-            for worker in multiprocessing.active_children():
-                worker.kill()  # one that hangs does not heed less
-            what = f"does not answer for {PATIENCE} seconds" if "timed out" in str(error) else "has died"
+            timer.cancel()
+            kill_workers()
+            what = f"does not answer for {PATIENCE} seconds" if given_up.is_set() else "has died"
             raise EnvironmentFailure(
                 f"a worker process {what} while step {number + 1} was prepared, of rows "
                 f"{listing(steps.places(number), 8)}; the last checkpoint is intact: run the same command "
                 "again, with data.workers=0 if memory is short or it happens again"
             ) from None
         yield step
+
+
+def is_of_a_dead_worker(error: Exception) -> bool:
+    """Whether an error comes of a worker that is no more, not of what a worker did."""
+    if isinstance(error, RuntimeError):
+        return "DataLoader worker (pid" in str(error)
+    return "in DataLoader worker process" not in str(error)  # which torch adds to errors of workers
+
+
+@contextmanager
+def deaths_unheard() -> Iterator[None]:
+    """Keep torch from raising a worker's death in the middle of whatever runs: who waits for it finds out."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGCHLD) or signal.SIG_DFL
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+def give_up(given_up: threading.Event) -> None:
+    """End all workers: whoever waits for one of them, in whatever call, then wakes up with an error."""
+    given_up.set()
+    kill_workers()
+
+
+def kill_workers() -> None:
+    """End all workers; one that hangs heeds nothing less."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
 
 
 def as_it_is(step: Step) -> Step:
