@@ -138,3 +138,9 @@ def test_a_token_on_the_command_line_is_not_recorded(monkeypatch: pytest.MonkeyP
 def test_the_recorded_recipe_can_be_run_again(run: Run, tmp_path: Path) -> None:
     again = workflow.finetune(run.path / "recipe.yaml", output=tmp_path / "again")
     assert (again.path / "metrics.json").read_bytes() == (run.path / "metrics.json").read_bytes()
+
+
+def test_a_folder_in_which_a_run_was_killed_before_it_began_is_taken(tmp_path: Path) -> None:
+    for name in (".lock", ".run.json.tmp"):
+        (tmp_path / name).touch()
+    Run(tmp_path).check(overwrite=False)

@@ -21,6 +21,9 @@ from tunekit.recipe import Recipe
 from tunekit.stats import Estimate
 
 
+BEGUN = {".lock", ".run.json.tmp"}  # what a run that was killed before it was one leaves
+
+
 class Run:
     """A run directory. The first process of a run writes it; the others only read."""
 
@@ -64,7 +67,7 @@ class Run:
                 f"output {self.path} cannot be a folder: {file} is a file; choose another --output"
             )
         inside = sorted(p.name for p in self.path.iterdir()) if self.path.exists() else []
-        if inside and not self.facts and inside != [".lock"]:
+        if set(inside) - BEGUN and not self.facts:
             advice = "choose another with --output" + (
                 " (--overwrite only deletes runs)" if overwrite else ""
             )
