@@ -20,7 +20,6 @@ from tunekit.evaluation import Scores
 from tunekit.recipe import Recipe
 from tunekit.stats import Estimate
 
-
 BEGUN = {".lock", ".run.json.tmp"}  # what a run that was killed before it was one leaves
 
 
