@@ -86,6 +86,10 @@ def test_a_folder_that_is_in_use_is_refused(recipe: Path, tmp_path: Path) -> Non
         doctor.prove_resume(recipes.load(str(recipe)), tmp_path)
 
 
+def test_a_run_that_began_anew_each_time_proves_nothing() -> None:
+    assert not doctor.RESUMED.findall("training on 1 x cpu in fp32\nstep 12/12\n")
+
+
 def test_what_is_wrong_with_the_recipe_is_said(recipe: Path) -> None:
     with pytest.raises(InputError, match="no column"):
         doctor.prove_resume(recipes.load(str(recipe), ["data.columns={text: absent}"]))

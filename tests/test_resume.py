@@ -12,19 +12,13 @@ from typing import Any
 import pytest
 
 from tests import tiny
+from tests.faults.processes import results
 from tunekit import checkpoint as checkpoints
 from tunekit import workflow
 from tunekit.engine import Fitting
 from tunekit.errors import InputError, Interrupted
 
 TASK = "text-classification"
-KEPT = (
-    "log.jsonl",
-    "metrics.json",
-    "predictions/validation.jsonl",
-    "predictions/test.jsonl",
-    "model/model.safetensors",
-)
 
 
 @pytest.fixture
@@ -41,11 +35,6 @@ def recipe(checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_pat
         keep=2,
         early_stopping=None,
     )
-
-
-def results(run: Path) -> dict[str, bytes]:
-    """What two equal runs have in common, byte for byte."""
-    return {name: (run / name).read_bytes() for name in KEPT}
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, moment: str, step: int) -> None:

@@ -7,6 +7,7 @@ when it writes the next row of the log after a checkpoint of its own has appeare
 
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -23,12 +24,13 @@ import yaml
 
 from tunekit.checkpoint import all_saved, sha256
 from tunekit.console import out
-from tunekit.errors import EnvironmentFailure, InputError, TunekitError
+from tunekit.errors import InputError, TunekitError
 from tunekit.recipe import SPLITS, Recipe
 
 STEPS, SAVED, EVALUATED = 12, 2, 6  # of the trial, between checkpoints, between evaluations
 BATCHES, ROWS = 4, 32  # batches of training rows, rows of the other splits
 KILLS = 2
+RESUMED = re.compile(r"^continuing after step (\d+)", re.MULTILINE)  # as a continued run says
 APART = ("run.json", "README.md", ".lock")  # hold times, ids of processes and paths
 
 
@@ -59,14 +61,14 @@ def prove_resume(recipe: Recipe, folder: Path | None = None) -> Proof:
         file = place / "trial.yaml"
         file.write_text(as_given(shortened(recipe)), encoding="utf-8")
         out.say(f"whole run: {STEPS} steps")
-        call("tunekit", file, place / "whole")
-        resumed_at = []
+        call(file, place / "whole")
+        said = ""
         for number in range(1, KILLS + 1):
-            killed = call("tunekit.doctor", file, place / "parts", killed=True)
-            if killed:
-                resumed_at.append(all_saved(place / "parts" / "checkpoints")[0].step)
-                out.say(f"kill {number}: the newest checkpoint is of step {resumed_at[-1]}")
-        call("tunekit", file, place / "parts")
+            out.say(f"the same run, to be killed: {number} of {KILLS}")
+            said += call(file, place / "parts", killed=True)
+        out.say("and continued to its end")
+        said += call(file, place / "parts")
+        resumed_at = [int(step) for step in RESUMED.findall(said)]
         return Proof(compare(place / "whole", place / "parts"), resumed_at, device_of(place / "whole"))
 
 
@@ -83,14 +85,8 @@ def shortened(recipe: Recipe) -> Recipe:
     most = dict.fromkeys(SPLITS, ROWS) | {"train": max(BATCHES * recipe.train.batch_size, ROWS)}
     given: dict[Any, int] = dict(recipe.data.limit or {})
     limit = {split: min(count, given.get(split, count)) for split, count in most.items()}
-    paths = [str(Path(name).absolute()) if name.endswith(".py") else name for name in recipe.metrics]
-    return recipe.model_copy(
-        update={
-            "train": type(recipe.train)(**train),
-            "data": recipe.data.model_copy(update={"limit": limit}),
-            "metrics": paths,
-        }
-    )
+    data = recipe.data.model_copy(update={"limit": limit})
+    return recipe.model_copy(update={"train": type(recipe.train)(**train), "data": data})
 
 
 def as_given(recipe: Recipe) -> str:
@@ -116,23 +112,23 @@ def place_for(folder: Path | None) -> Iterator[Path]:
     yield folder
 
 
-def call(program: str, file: Path, output: Path, *, killed: bool = False) -> bool:
-    """Run `finetune` in a process of its own; tell whether it was killed.
+def call(file: Path, output: Path, *, killed: bool = False) -> str:
+    """Run `finetune` in a process of its own, which may kill itself with `killed`; return what it said.
 
     Raises:
-        TunekitError: it failed, with what it said and its exit code's kind.
+        TunekitError: it failed; of the kind that its exit code tells, with its message.
     """
-    words = ["finetune", str(file), "--output", str(output), "--processes", "1", "--quiet"]
+    program = "tunekit.doctor" if killed else "tunekit"
+    words = ["finetune", str(file), "--output", str(output), "--processes", "1"]
     done = subprocess.run(
         [sys.executable, "-m", program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    if killed and done.returncode == -signal.SIGKILL:
-        return True
-    if done.returncode:
-        kinds = {each.exit_code: each for each in (InputError, EnvironmentFailure)}
-        said = done.stderr.strip().removeprefix("error: ") or f"exit code {done.returncode}"
-        raise kinds.get(done.returncode, TunekitError)(f"the trial's run failed: {said}")
-    return False
+    if done.returncode == 0 or (killed and done.returncode == -signal.SIGKILL):
+        return done.stderr
+    kinds = {kind.exit_code: kind for kind in TunekitError.__subclasses__()}
+    message = done.stderr.rpartition("error: ")[2].strip() or f"it ended with {done.returncode}"
+    problems = [line.removeprefix("  - ") for line in message.splitlines() if line.startswith("  - ")]
+    raise kinds.get(done.returncode, TunekitError)("\n".join(problems) or message)
 
 
 def compare(whole: Path, parts: Path) -> dict[str, bool]:
@@ -142,15 +138,14 @@ def compare(whole: Path, parts: Path) -> dict[str, bool]:
         for run in (whole, parts)
     ]
     names = [name for name in {**prints[0], **prints[1]} if name not in APART]
-    tensors = [name for name in names if not name.startswith("checkpoints/") or name.endswith(".safetensors")]
-    return {name: prints[0].get(name) == prints[1].get(name) for name in sorted(tensors)}
+    kept = [name for name in names if not name.startswith("checkpoints/") or name.endswith(".safetensors")]
+    return {name: prints[0].get(name) == prints[1].get(name) for name in sorted(kept)}
 
 
 def device_of(run: Path) -> str:
     """What a run computed on."""
-
     facts: dict[str, Any] = json.loads((run / "run.json").read_text())
-    return str(facts.get("hardware", {}).get("device", "cpu"))
+    return str(facts["hardware"]["device"])
 
 
 def verdict(proof: Proof) -> str:
@@ -168,15 +163,19 @@ def verdict(proof: Proof) -> str:
 def die_after_a_checkpoint() -> None:
     """Let this process kill itself at the first log row after a new checkpoint is complete."""
     run = Path(sys.argv[sys.argv.index("--output") + 1])
-    before = {saved.step for saved in all_saved(run / "checkpoints")}
+    begun_from = newest_step(run)
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" and str(arguments[0]) == str(run / "log.jsonl") and arguments[1] == "a":
-            newest = next(iter(all_saved(run / "checkpoints")), None)
-            if newest and newest.step > max(before, default=0):
-                os.kill(os.getpid(), signal.SIGKILL)
+        logs = event == "open" and arguments[1] == "a" and str(arguments[0]) == str(run / "log.jsonl")
+        if logs and newest_step(run) > begun_from:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
+
+
+def newest_step(run: Path) -> int:
+    """The step of a run's newest checkpoint; 0 without one."""
+    return max((saved.step for saved in all_saved(run / "checkpoints")), default=0)
 
 
 if __name__ == "__main__":

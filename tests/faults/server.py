@@ -36,14 +36,14 @@ def die_at(folder: str, at: int) -> None:
 def run(request: dict[str, Any]) -> int:
     """Run the command line in this process, which was forked for it."""
     from tunekit.cli import main
-    from tunekit.data import batches
+    from tunekit.data import workers
 
     said = os.open(request["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(said, 2)
     os.dup2(said, 1)
     sys.argv = ["tunekit", *request["argv"]]
     if request.get("patience"):
-        batches.PATIENCE = request["patience"]
+        workers.PATIENCE = request["patience"]
     if request.get("at"):
         die_at(request["folder"], request["at"])
     try:

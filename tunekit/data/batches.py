@@ -4,11 +4,7 @@ A step is defined by its rows alone. How many processes share it and into how ma
 neither the plan nor the sum of the gradients.
 """
 
-import multiprocessing
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunekit.data.windows import Encoded
-from tunekit.errors import EnvironmentFailure, listing
+from tunekit.data.workers import prepared_ahead
+from tunekit.errors import listing
 from tunekit.tasks.base import IGNORE, Task, Window
 
 Index = NDArray[np.int64]
-PATIENCE = 600  # seconds that a worker may take for a step
+MOST_ROWS_NAMED = 8  # of a step that went wrong
 
 
 def plan(rows: int, seed: int, epoch: int, batch_size: int) -> list[Index]:
@@ -196,7 +193,7 @@ class Steps:
         if workers == 0:
             yield from (self[number] for number in range(start, stop))
         elif start < stop:
-            yield from watched(self, range(start, stop), workers)
+            yield from prepared_ahead(self, range(start, stop), workers, self.describe)
 
     def rows_of(self, number: int) -> Index:
         """The rows of a step, of all processes."""
@@ -205,80 +202,13 @@ class Steps:
             self.planned = epoch, plan(self.rows, self.seed, epoch, self.batch_size)
         return self.planned[1][position]
 
+    def describe(self, number: int) -> str:
+        """Which step was prepared, and of which rows."""
+        return f"step {number + 1} was prepared, of rows {listing(self.places(number), MOST_ROWS_NAMED)}"
+
     def places(self, number: int) -> list[str]:
         """Where the rows of a step are: `train.jsonl:7`."""
         return [self.encoded.places[row].rsplit("/", 1)[-1] for row in sorted(self.rows_of(number).tolist())]
-
-
-def watched(steps: Steps, numbers: range, workers: int) -> Iterator[Step]:
-    """Steps by their numbers, prepared by worker processes that may die or hang."""
-    import torch
-
-    loader = torch.utils.data.DataLoader(
-        steps,
-        sampler=numbers,
-        batch_size=None,
-        collate_fn=as_it_is,
-        num_workers=workers,
-        generator=torch.Generator(),  # of its own, so that nothing here moves the global one
-    )
-    with deaths_unheard():
-        prepared = iter(loader)
-    for number in numbers:
-        given_up = threading.Event()
-        timer = threading.Timer(PATIENCE, give_up, [given_up])
-        timer.daemon = True
-        try:
-            timer.start()
-            step = next(prepared)
-            timer.cancel()
-        except (RuntimeError, OSError, EOFError) as error:
-            if not given_up.is_set() and not is_of_a_dead_worker(error):
-                raise
-            timer.cancel()
-            kill_workers()
-            what = f"does not answer for {PATIENCE} seconds" if given_up.is_set() else "has died"
-            raise EnvironmentFailure(
-                f"a worker process {what} while step {number + 1} was prepared, of rows "
-                f"{listing(steps.places(number), 8)}; the last checkpoint is intact: run the same command "
-                "again, with data.workers=0 if memory is short or it happens again"
-            ) from None
-        yield step
-
-
-def is_of_a_dead_worker(error: Exception) -> bool:
-    """Whether an error comes of a worker that is no more, not of what a worker did."""
-    if isinstance(error, RuntimeError):
-        return "DataLoader worker (pid" in str(error)
-    return "in DataLoader worker process" not in str(error)  # which torch adds to errors of workers
-
-
-@contextmanager
-def deaths_unheard() -> Iterator[None]:
-    """Keep torch from raising a worker's death in the middle of whatever runs: who waits for it finds out."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGCHLD) or signal.SIG_DFL
-    yield
-    signal.signal(signal.SIGCHLD, before)
-
-
-def give_up(given_up: threading.Event) -> None:
-    """End all workers: whoever waits for one of them, in whatever call, then wakes up with an error."""
-    given_up.set()
-    kill_workers()
-
-
-def kill_workers() -> None:
-    """End all workers; one that hangs heeds nothing less."""
-    for worker in multiprocessing.active_children():
-        worker.kill()
-
-
-def as_it_is(step: Step) -> Step:
-    """Steps are batches already."""
-    return step
 
 
 def pack(lengths: Index, budget: int) -> list[Index]:
