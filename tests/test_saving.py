@@ -1,5 +1,7 @@
 """Checkpoints beside training: what is on the disk is what was there when saving began."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,35 @@ def test_what_training_changes_meanwhile_is_not_saved(saver: Saver) -> None:
     saver.wait()
     saved = checkpoints.at_step(saver.run.checkpoints, 1)
     assert torch.equal(saved.tensors("model")["weight"], torch.ones(1000, 1000))
+
+
+def test_a_copy_in_the_memory_of_the_last_one_is_of_now(saver: Saver) -> None:
+    saver.save(1, tensors(1.0), STATE, None)
+    saver.save(2, tensors(2.0), STATE, None)
+    saver.wait()
+    saved = [checkpoints.at_step(saver.run.checkpoints, step).tensors("model")["weight"] for step in (1, 2)]
+    assert [float(each.mean()) for each in saved] == [1.0, 2.0]
+
+
+def test_tensors_that_come_later_are_copied_too(saver: Saver) -> None:
+    saver.save(1, {"model": {}}, STATE, None)
+    saver.save(2, tensors(2.0), STATE, None)
+    saver.wait()
+    assert float(checkpoints.at_step(saver.run.checkpoints, 2).tensors("model")["weight"].mean()) == 2.0
+
+
+def test_writing_runs_where_nobody_else_wants_to(saver: Saver, monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux has a priority for each thread")
+    seen: list[int] = []
+    flush = checkpoints.flush
+    monkeypatch.setattr(
+        checkpoints, "flush", lambda path: (seen.append(os.getpriority(os.PRIO_PROCESS, 0)), flush(path))
+    )
+    saver.save(1, tensors(), STATE, None)
+    saver.wait()
+    assert set(seen) == {saving.LEAST}
+    assert os.getpriority(os.PRIO_PROCESS, 0) < saving.LEAST
 
 
 def test_saves_come_one_after_the_other(saver: Saver) -> None:

@@ -1,9 +1,10 @@
 """Checkpoints are written beside training, one at a time; and which one a run continues from."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Thread
+from threading import Thread, get_native_id
 from typing import Any
 
 from tunekit import checkpoint
@@ -12,6 +13,7 @@ from tunekit.errors import EnvironmentFailure, InputError, explain
 from tunekit.run import Run
 
 ROOM = 1.5  # times the size of a copy that must be free in memory to make one
+LEAST = 19  # what Linux calls nice: to run where nobody else wants to
 
 Tensors = Mapping[str, Mapping[str, Any]]  # by file and name
 
@@ -22,6 +24,7 @@ class Saver:
     def __init__(self, run: Run, keep: int) -> None:
         self.run, self.keep = run, keep
         self.thread: Thread | None = None
+        self.copies: Tensors = {}  # memory of the last copy, which the next one is written over
         self.failure: BaseException | None = None
 
     def save(self, step: int, tensors: Tensors, state: Mapping[str, Any], best: int | None) -> None:
@@ -30,8 +33,8 @@ class Saver:
         Where memory has no room for a copy, training waits until it is written.
         """
         self.wait()
-        beside = size(tensors) * ROOM < free_memory()
-        content = copied(tensors) if beside else tensors
+        beside = bool(self.copies) or size(tensors) * ROOM < free_memory()
+        content = self.copies = copied(tensors, self.copies) if beside else tensors
         self.thread = Thread(target=self.write, args=(step, content, state, best), name="checkpoint")
         self.thread.start()
         if not beside:
@@ -39,6 +42,7 @@ class Saver:
 
     def write(self, step: int, tensors: Tensors, state: Mapping[str, Any], best: int | None) -> None:
         """Write a checkpoint after the log that it counts the rows of, and keep what goes wrong."""
+        give_way()
         try:
             if self.run.log_path.exists():
                 checkpoint.flush(self.run.log_path)
@@ -66,6 +70,7 @@ class Saver:
 
     def close(self) -> None:
         """Wait; while another error is on its way, one of writing is only said."""
+        self.copies = {}
         try:
             self.wait()
         except Exception as error:
@@ -79,12 +84,28 @@ def size(tensors: Tensors) -> int:
     return sum(each.nbytes for content in tensors.values() for each in content.values())
 
 
-def copied(tensors: Tensors) -> Tensors:
-    """The tensors in memory of their own on the CPU: training may change the originals."""
+def copied(tensors: Tensors, before: Tensors) -> Tensors:
+    """The tensors in memory of their own on the CPU: training may change the originals.
+
+    Copies made before are written over: to ask for new memory takes longer than to copy.
+    """
     return {
-        file: {name: each.detach().to("cpu", copy=True) for name, each in content.items()}
+        file: {name: copy(each, before.get(file, {}).get(name)) for name, each in content.items()}
         for file, content in tensors.items()
     }
+
+
+def copy(tensor: Any, before: Any) -> Any:
+    """A tensor in memory of its own, that of an earlier copy where it fits."""
+    if before is None or (before.shape, before.dtype) != (tensor.shape, tensor.dtype):
+        return tensor.detach().to("cpu", copy=True)
+    return before.copy_(tensor.detach())
+
+
+def give_way() -> None:
+    """Let this thread run where training leaves a core idle; only Linux can say so of a single thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), LEAST)
 
 
 def free_memory() -> int:
