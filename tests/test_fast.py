@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,9 +12,10 @@ from tests import tiny
 from tests.building import difference, gradients, make_fitting
 from tunekit import workflow
 from tunekit.engine import Fitting
-from tunekit.fast import products
+from tunekit.fast import products, speed_up
 from tunekit.fast.dropout import drop, make_mask, replace_dropout
 from tunekit.fast.layout import make_groups, make_layout
+from tunekit.fast.segments import make_segments, widened
 
 TASK = "text-classification"
 LIMIT = 1e-6
@@ -44,6 +46,65 @@ def test_the_faster_ways_give_the_gradients_of_the_plain_one(
     assert not plain.optimization.fast.names
     wanted = gradients(plain.optimization, plain.steps)
     assert difference(wanted, gradients(fast.optimization, fast.steps)) < LIMIT
+
+
+def as_on_a_gpu(fitting: Fitting) -> list[str]:
+    """Let a run take the ways that it takes on a GPU, as far as a CPU has them; return their names."""
+    optimization, steps = fitting.optimization, fitting.steps
+    sample = steps.collate(np.unique(steps.encoded.lengths, return_index=True)[1][:3])
+    fast = speed_up(
+        optimization.model,
+        lambda: optimization.task.loss(optimization.model, sample),
+        sample.get("attention_mask"),
+        own_attention=False,
+        kernels=True,
+    )
+    fast.longest = int(steps.encoded.lengths.max())
+    optimization.fast, optimization.deferred = fast, True
+    return fast.names
+
+
+@pytest.mark.parametrize(("task", "family"), tiny.cells(), ids=lambda value: value)
+def test_the_ways_of_a_gpu_give_the_gradients_of_the_plain_one(
+    task: str, family: str, make: Callable[..., Fitting]
+) -> None:
+    plain, fast = make(family, task, fast="false"), make(family, task, fast="false")
+    as_on_a_gpu(fast)
+    wanted = gradients(plain.optimization, plain.steps)
+    assert difference(wanted, gradients(fast.optimization, fast.steps)) < LIMIT
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "electra", "gpt2", "llama", "qwen3"])
+def test_families_without_a_bias_by_position_lose_their_padding_on_a_gpu(
+    family: str, make: Callable[..., Fitting]
+) -> None:
+    assert as_on_a_gpu(make(family, fast="false")) == ["attention", "unpadded"]
+
+
+def test_a_family_that_keeps_its_padding_keeps_its_attention_on_a_gpu(make: Callable[..., Fitting]) -> None:
+    fitting = make("t5", fast="false")
+    assert as_on_a_gpu(fitting) == []
+    assert fitting.optimization.model.config._attn_implementation == "sdpa"
+
+
+def test_sizes_on_a_gpu_are_few() -> None:
+    sizes = [len(make_segments(torch.ones(1, count, dtype=torch.long)).index) for count in range(1, 4097)]
+    assert all(size >= count for count, size in enumerate(sizes, 1))
+    assert len(set(sizes)) < 40
+
+
+def test_batches_are_widened_to_multiples_as_far_as_the_longest_row_allows() -> None:
+    batch = {"input_ids": torch.ones(2, 70).long(), "attention_mask": torch.ones(2, 70).long()}
+    batch |= {"labels": torch.ones(2, 5).long(), "number": torch.ones(2)}
+    wide = widened(batch, {"input_ids": 9, "labels": -100}, 100)
+    assert {name: tuple(value.shape) for name, value in wide.items()} == {
+        "input_ids": (2, 100),
+        "attention_mask": (2, 100),
+        "labels": (2, 64),
+        "number": (2,),
+    }
+    assert wide["input_ids"][0, 70:].unique().tolist() == [9]
+    assert wide["labels"][0, 5:].unique().tolist() == [-100]
 
 
 PADDED = ("bert", "roberta", "distilbert", "electra", "gpt2", "llama", "qwen3", "t5", "mt5", "bart")

@@ -17,6 +17,7 @@ from tunekit.errors import listing
 from tunekit.tasks.base import IGNORE, Task, Window
 
 Index = NDArray[np.int64]
+Key = tuple[int, int, int]  # what a window's random changes depend on: seed, epoch, and its number
 MOST_ROWS_NAMED = 8  # of a step that went wrong
 
 
@@ -99,6 +100,7 @@ class Micro:
     windows: Index
     inputs: Mapping[str, Any]  # tensors
     count: int  # targets
+    keys: list[Key] | None = None  # of the windows, where their random changes are still to be made
 
 
 @dataclass
@@ -131,6 +133,7 @@ class Steps:
         self.most: int | None = None  # windows per forward; by default as `budget` allows
         self.budget, self.overhead = 8192, 384  # tokens
         self.shrunk = False  # whether memory has run out
+        self.augments = True  # else whoever has the inputs on a device makes their random changes there
         self.planned: tuple[int, list[Index]] = (-1, [])
 
     def __getitem__(self, number: int) -> Step:
@@ -154,7 +157,7 @@ class Steps:
         """Cut windows into forwards."""
         if not len(windows):  # more processes than windows: every process must take part in the exchange
             stand_in = np.flatnonzero(self.encoded.counts)[:1]
-            return [Micro(stand_in, self.collate(stand_in, epoch), 0)]
+            return [self.micro(stand_in, epoch, 0)]
         lengths = self.encoded.lengths[windows]
         groups = (
             cut_by_count(lengths, self.most)
@@ -162,18 +165,21 @@ class Steps:
             else cut_by_tokens(lengths, self.budget, self.overhead)
         )
         return [
-            Micro(
-                windows[group],
-                self.collate(windows[group], epoch),
-                int(self.encoded.counts[windows[group]].sum()),
-            )
+            self.micro(windows[group], epoch, int(self.encoded.counts[windows[group]].sum()))
             for group in groups
         ]
 
-    def collate(self, windows: Index, epoch: int) -> Mapping[str, Any]:
-        """The inputs of some windows as tensors, changed at random where the task does so."""
-        inputs = collate([self.encoded.windows[i] for i in windows], pad_token_of(self.task.processor))
-        return self.task.augment(inputs, [(self.seed, epoch, int(window)) for window in windows])
+    def micro(self, windows: Index, epoch: int, count: int) -> Micro:
+        """The windows of a forward with their inputs, changed at random here or later."""
+        keys = [(self.seed, epoch, int(window)) for window in windows]
+        inputs = self.collate(windows)
+        if self.augments:
+            return Micro(windows, self.task.augment(inputs, keys), count)
+        return Micro(windows, inputs, count, keys)
+
+    def collate(self, windows: Index) -> Mapping[str, Any]:
+        """The inputs of some windows as tensors."""
+        return collate([self.encoded.windows[i] for i in windows], pad_token_of(self.task.processor))
 
     def shrink(self, micros: Sequence[Micro]) -> bool:
         """Halve what a forward may hold, given those that did not fit; False when each holds one window."""

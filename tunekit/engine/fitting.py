@@ -11,10 +11,11 @@ from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
 from tunekit.data.windows import Encoded, encode
 from tunekit.engine.display import Display
+from tunekit.engine.optimization import Optimization
 from tunekit.engine.saving import Saver, best_weights, choose_step
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
-from tunekit.engine.steps import Optimization, Progress, any_process, run_steps
+from tunekit.engine.steps import Progress, Watch, any_process, run_steps
 from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, baselines, evaluate
 from tunekit.identity import origin
@@ -46,6 +47,7 @@ class Fitting:
 
     def __post_init__(self) -> None:
         self.saver = Saver(self.run, self.section.keep)
+        self.watch = Watch(self.optimization, self.steps)
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -93,7 +95,7 @@ class Fitting:
     def remaining_steps(self) -> Iterator[Progress]:
         """Make the steps that are left."""
         stop = self.state.step if self.state.over else self.total
-        return run_steps(self.optimization, self.steps, self.state.step, stop, self.workers)
+        return run_steps(self.optimization, self.steps, self.state.step, stop, self.workers, self.watch)
 
     def finish_step(self) -> None:
         """Do what is due after a step: evaluate and save; then stop if asked to.
@@ -148,13 +150,15 @@ class Fitting:
         self.collect_losses()
         losses, self.state.losses = self.state.losses, []
         row = {"step": progress.step, "epoch": self.epoch, "loss": round(math.fsum(losses) / len(losses), 6)}
-        norm = round(progress.grad_norm, 6) if math.isfinite(progress.grad_norm) else None
+        found = float(progress.grad_norm)
+        norm = round(found, 6) if math.isfinite(found) else None
         self.log({**row, "learning_rate": progress.learning_rate, "grad_norm": norm})
 
     def collect_losses(self) -> None:
         """Move losses from the device to the state, as sums over processes."""
         import torch
 
+        self.watch.check()
         if self.pending:
             losses = self.optimization.accelerator.reduce(torch.stack(self.pending), "sum")
             self.state.losses += losses.tolist()
@@ -170,6 +174,7 @@ class Fitting:
         if not self.validation:
             self.state.evaluated = self.state.step
             return False
+        self.watch.check()
         start = now()
         self.windows = self.windows or encode(self.optimization.task, self.validation, targets=False)
         scores = self.score(self.validation, self.windows, tune=True)

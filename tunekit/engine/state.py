@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tunekit.checkpoint import Saved
+from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
-from tunekit.engine.steps import Optimization
 
 
 @dataclass

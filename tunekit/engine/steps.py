@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunekit.console import out
-from tunekit.data.batches import Micro, Step, Steps
+from tunekit.data.batches import Step, Steps
+from tunekit.engine.compiling import Compiling
+from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
+from tunekit.engine.recording import Recorder
 from tunekit.errors import Diverged, EnvironmentFailure, listing
-from tunekit.fast import Fast
-from tunekit.models.precision import Precision
-from tunekit.tasks.base import Task
 
 MOST_ROWS_NAMED = 40
 
@@ -27,87 +27,12 @@ class Progress:
     step: int  # steps done
     loss: Any  # on the device, shape (); its sum over processes is the step's loss
     learning_rate: float  # used in this step
-    grad_norm: float  # not finite where fp16 skipped the update
+    grad_norm: Any  # on the device, shape (); not finite where fp16 skipped the update
     rows: int
 
 
-class Optimization:
-    """Everything that changes when a step is made."""
-
-    def __init__(
-        self,
-        task: Task,
-        model: Any,
-        optimizer: Any,
-        schedule: Any,
-        accelerator: Any,
-        precision: Precision,
-        *,
-        max_grad_norm: float | None,
-        fast: Fast,
-    ) -> None:
-        import torch
-
-        self.task, self.optimizer, self.schedule = task, optimizer, schedule
-        self.accelerator, self.precision = accelerator, precision
-        self.max_grad_norm, self.fast = max_grad_norm or math.inf, fast
-        self.model = model.to(accelerator.device)
-        self.scaler = torch.amp.GradScaler(precision.device, enabled=precision.scales)
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-
-    def gradients(self, step: Step) -> Any:
-        """Sum the gradients of this process's micro-batches; return its part of the step's loss, shape ()."""
-        import torch
-
-        total = torch.zeros((), device=self.accelerator.device)
-        for micro in step.micros:
-            with torch.enable_grad():
-                loss = self.loss(micro) * (micro.count / max(1, step.total))
-                self.scaler.scale(loss).backward()
-            total += loss.detach()
-        return total
-
-    def exchange(self) -> None:
-        """Sum the gradients over all processes, in one message."""
-        import torch
-
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        together = self.accelerator.reduce(torch.cat([each.flatten() for each in gradients]), "sum")
-        for each, part in zip(gradients, together.split([g.numel() for g in gradients]), strict=True):
-            each.copy_(part.view_as(each))
-
-    def loss(self, micro: Micro) -> Any:
-        """A micro-batch's mean loss, shape (); 0 times it where it has no targets."""
-        inputs = {
-            key: value.to(self.accelerator.device, non_blocking=True) for key, value in micro.inputs.items()
-        }
-        with self.precision.autocast(), self.fast.active(inputs):
-            return self.task.loss(self.model, inputs)
-
-    def update(self) -> float:
-        """Clip the gradients and move the weights; return the gradients' norm before clipping.
-
-        A norm that is not finite moves nothing; in fp16, where that happens, the loss is scaled less.
-        """
-        import torch
-
-        self.scaler.unscale_(self.optimizer)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm))
-        if math.isfinite(norm):
-            self.scaler.step(self.optimizer)
-            self.schedule.step()
-        elif self.precision.scales:
-            self.scaler.step(self.optimizer)  # skips
-        self.scaler.update()
-        return norm
-
-    def forget(self) -> None:
-        """Drop all gradients."""
-        self.optimizer.zero_grad(set_to_none=True)
-
-
 def run_steps(
-    optimization: Optimization, steps: Steps, start: int, stop: int, workers: int
+    optimization: Optimization, steps: Steps, start: int, stop: int, workers: int, watch: "Watch"
 ) -> Iterator[Progress]:
     """Make the steps from `start` to before `stop`, and tell of each.
 
@@ -115,19 +40,52 @@ def run_steps(
         Diverged: the loss or the gradients are not finite; the weights are those of the step before.
     """
     optimization.model.train()
+    recorder, compiling = Recorder(optimization), Compiling(optimization)
     for prepared in steps.between(start, stop, workers):
         step = (
             steps[prepared.number] if workers and steps.shrunk else prepared
         )  # workers know of no shrinking
+        if compiling.due(step.number - start, stop - step.number):
+            recorder.clear()
         rate = optimization.schedule.get_last_lr()[0]
         optimization.forget()
-        loss = gradients_or_less(optimization, steps, step)
-        norm = optimization.update()
-        if not math.isfinite(norm):
-            whole = float(optimization.accelerator.reduce(loss, "sum"))
-            if not optimization.precision.scales or not math.isfinite(whole):
-                raise Diverged(describe(steps, step, whole, norm, rate))
-        yield Progress(step.number + 1, loss, rate, norm, len(step.rows))
+        loss, norm = recorder.make(step) or make(optimization, steps, step)
+        watch.add(Progress(step.number + 1, loss, rate, norm, len(step.rows)))
+        yield watch.newest
+
+
+def make(optimization: Optimization, steps: Steps, step: Step) -> tuple[Any, Any]:
+    """Make a step; this process's part of its loss, and the norm of the gradients, shape () each."""
+    loss = gradients_or_less(optimization, steps, step)
+    return loss, optimization.update()
+
+
+class Watch:
+    """Looks whether steps were finite: of deferred updates one step late, so that the device never waits."""
+
+    def __init__(self, optimization: Optimization, steps: Steps) -> None:
+        self.optimization, self.steps = optimization, steps
+        self.unchecked: list[Progress] = []
+        self.newest: Progress
+
+    def add(self, progress: Progress) -> None:
+        """Take a step that was begun, and look at those that must be done by now."""
+        self.newest = progress
+        self.unchecked.append(progress)
+        self.check(but=1 if self.optimization.deferred else 0)
+
+    def check(self, but: int = 0) -> None:
+        """Look at all steps but the newest few.
+
+        Raises:
+            Diverged: one was not finite; no weight has moved since the step before it.
+        """
+        while len(self.unchecked) > but:
+            progress = self.unchecked.pop(0)
+            if not math.isfinite(progress.grad_norm):
+                whole = float(self.optimization.accelerator.reduce(progress.loss, "sum"))
+                if not self.optimization.precision.scales or not math.isfinite(whole):
+                    raise Diverged(describe(self.steps, progress, whole))
 
 
 def gradients_or_less(optimization: Optimization, steps: Steps, step: Step) -> Any:
@@ -180,10 +138,12 @@ def any_process(optimization: Optimization, mine: bool) -> bool:
     return bool(accelerator.reduce(torch.tensor(float(mine), device=accelerator.device), "sum") > 0)
 
 
-def describe(steps: Steps, step: Step, loss: float, norm: float, rate: float) -> str:
+def describe(steps: Steps, progress: Progress, loss: float) -> str:
     """Say where training diverged."""
+    norm, rate = float(progress.grad_norm), progress.learning_rate
     return (
-        f"step {step.number + 1} has loss {loss} and gradient norm {norm} at learning rate {rate:.3g}; "
-        f"its rows are {listing(steps.places(step.number), MOST_ROWS_NAMED)}; the last checkpoint is intact: "
-        "lower train.learning_rate, set train.precision=fp32, or look at these rows"
+        f"step {progress.step} has loss {loss} and gradient norm {norm} at learning rate {rate:.3g}; "
+        f"its rows are {listing(steps.places(progress.step - 1), MOST_ROWS_NAMED)}; "
+        "the last checkpoint is intact: lower train.learning_rate, set train.precision=fp32, or look at "
+        "these rows"
     )

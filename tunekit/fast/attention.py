@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from tunekit.fast import products
+from tunekit.fast import products, segments
 from tunekit.fast.layout import MASKED, Layout
+from tunekit.fast.segments import Segments
 
 NAME = "tunekit"
 CALLS: ContextVar[list[str] | None] = ContextVar("calls", default=None)
@@ -35,6 +36,14 @@ def register() -> None:
     AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
+def keep_uncompiled() -> None:
+    """Let compiled layers call the attention as it is: its rows differ from step to step."""
+    import torch
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, torch.compiler.disable(attend))
+
+
 def attend(
     module: Any,
     query: Any,
@@ -45,19 +54,20 @@ def attend(
     scaling: float | None = None,
     is_causal: bool | None = None,
     position_bias: Any = None,
-    layout: Layout | None = None,
+    layout: Layout | Segments | None = None,
     **options: Any,
 ) -> tuple[Any, None]:
     """What transformers asks of an attention: query, key and value have shape (rows, heads, tokens, size).
 
-    With a layout there is one row, which holds the tokens of all rows. Outside training and without a layout
-    it is torch's own.
+    With a layout there is one row, which holds the tokens of all rows. Outside training, and on GPUs, it is
+    torch's own where there is none.
     """
     unusual = [name for name in ("softcap", "s_aux", "cache") if options.get(name) is not None]
     calls = CALLS.get()
     if calls is not None:
         calls.append(type(module).__name__)
-    if unusual or (layout is None and calls is None and not module.training):
+    alone = layout is None and (query.device.type != "cpu" or (calls is None and not module.training))
+    if alone or (unusual and layout is None):
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         return sdpa_attention_forward(  # type: ignore[no-any-return]
@@ -72,7 +82,7 @@ def attend(
             position_bias=position_bias,
             **options,
         )
-    if layout and unusual:
+    if unusual:
         raise ValueError(f"attention options {unusual} are not known")
     causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -87,7 +97,12 @@ def attend(
             query, key, value, additive(attention_mask, query), position_bias, scale, dropout
         )
         return out.transpose(1, 2), None
-    flat = (each[0].transpose(0, 1) for each in (query, key, value))  # (tokens, heads, size)
+    flat = [each[0].transpose(0, 1) for each in (query, key, value)]  # (tokens, heads, size)
+    if isinstance(layout, Segments):
+        if position_bias is not None:
+            raise ValueError("rows one after the other know of no bias by position")
+        q, k, v = flat
+        return segments.attended(q, k, v, layout, causal, scale, dropout)[None], None
     return products.flat().apply(*flat, position_bias, layout, causal, scale, dropout)[None], None
 
 

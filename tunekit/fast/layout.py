@@ -84,6 +84,20 @@ class Layout:
     real: int  # tokens before the copies
     groups: list[Group]
 
+    def flatten(self, wide: Any) -> Any:
+        """(rows * width, size) as (tokens, size)."""
+        return wide.index_select(0, self.index)
+
+    def pad(self, flat: Any) -> Any:
+        """(tokens, size) as (rows * width, size), with zeros for padding."""
+        wide = flat.new_zeros(self.rows * self.width, flat.shape[-1])
+        return wide.index_copy_(0, self.index[: self.real], flat[: self.real])
+
+    def silence(self, flat: Any) -> Any:
+        """Zeros for the copies."""
+        flat[self.real :] = 0
+        return flat
+
 
 def make_layout(attention_mask: Any) -> Layout:
     """The layout of a batch that is padded on the right; mask of shape (rows, width)."""

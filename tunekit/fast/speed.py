@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunekit.fast import attention, dropout
+from tunekit.fast.segments import widened
 from tunekit.fast.unpadded import Unpadded, find_layers
+from tunekit.tasks.base import IGNORE
 
 CLOSE = 1e-4  # relative difference of hidden states in fp32 that is rounding
 
@@ -17,10 +19,21 @@ class Fast:
 
     names: list[str] = field(default_factory=list)
     unpadded: Unpadded | None = None
+    compile: bool | str = False  # whether layers are compiled; auto: when that is worth its time
+    longest: int = 0  # tokens of the longest training window
+    pad_token: int = 0
 
-    def active(self, inputs: Mapping[str, Any]) -> AbstractContextManager[None]:
+    def layout(self, inputs: Mapping[str, Any]) -> Any:
+        """Where the tokens of a batch on the CPU are; None where it stays padded."""
+        return self.unpadded.layout_of(inputs.get("attention_mask")) if self.unpadded else None
+
+    def widened(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """A batch padded to one of few widths, so that shapes of steps repeat."""
+        return widened(inputs, {"input_ids": self.pad_token, "labels": IGNORE}, self.longest)
+
+    def active(self, layout: Any) -> AbstractContextManager[None]:
         """The context of a forward in training."""
-        return self.unpadded.active(inputs.get("attention_mask")) if self.unpadded else nullcontext()
+        return self.unpadded.active(layout) if self.unpadded else nullcontext()
 
 
 def plain() -> Fast:
@@ -28,23 +41,28 @@ def plain() -> Fast:
     return Fast()
 
 
-def speed_up(model: Any, loss: Callable[[], Any], mask: Any, *, own_attention: bool) -> Fast:
-    """Let a model on a CPU train faster, in every way that leaves its answers to a sample as they are.
+def speed_up(
+    model: Any, loss: Callable[[], Any], mask: Any, *, own_attention: bool, kernels: bool = False
+) -> Fast:
+    """Let a model train faster, in every way that leaves its answers to a sample on the CPU as they are.
 
     `loss` computes the sample's loss with the model, and `mask` (rows, tokens) says what of it is no padding;
-    None where rows have no length. With `own_attention` the model keeps the attention that it has.
+    None where rows have no length. With `own_attention` the model keeps the attention that it has. With
+    `kernels` it will train on a GPU in half precision, by the GPU's own attention.
     """
     fast = Fast()
     stack = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
     if mask is not None and mask.ndim != 2:  # several texts a row: they have no order by length
         mask = None
     trial = Trial(model, stack, loss, mask)
+    before = model.config._attn_implementation
     if not own_attention and use_attention(trial):
-        fast.names.append("attention")
-        fast.unpadded = use_unpadded(trial)
-        if fast.unpadded:
-            fast.names.append("unpadded")
-    if dropout.pays():
+        fast.unpadded = use_unpadded(trial, segments=kernels)
+        if kernels and not fast.unpadded:  # torch's own is as good where there is padding
+            model.set_attn_implementation(before)
+        else:
+            fast.names += ["attention", "unpadded"] if fast.unpadded else ["attention"]
+    if not kernels and dropout.pays():
         dropout.replace_dropout(model)
         fast.names.append("dropout")
     return fast
@@ -107,13 +125,13 @@ def can_switch(model: Any) -> bool:
     return True
 
 
-def use_unpadded(trial: Trial) -> Unpadded | None:
+def use_unpadded(trial: Trial, *, segments: bool) -> Unpadded | None:
     """Take the padding away where the model then answers alike."""
     windows = {getattr(module, "sliding_window", None) for module in trial.stack.modules()}
     if trial.mask is None or windows != {None} or not find_layers(trial.stack):
         return None
-    wanted, unpadded = trial.answers(), Unpadded(trial.stack)
-    if trial.same(wanted, unpadded.active(trial.mask)):
+    wanted, unpadded = trial.answers(), Unpadded(trial.stack, segments=segments)
+    if trial.same(wanted, unpadded.active(unpadded.layout_of(trial.mask))):
         return unpadded
     unpadded.remove()
     return None

@@ -7,14 +7,18 @@ from functools import cache
 from typing import Any
 
 from tunekit.fast.layout import Layout, make_layout
+from tunekit.fast.segments import Segments, make_segments
 
 
 class Unpadded:
-    """Takes the padding of a batch away before a stack's first layer, and brings it back behind the last."""
+    """Takes the padding of a batch away before a stack's first layer, and brings it back behind the last.
 
-    def __init__(self, stack: Any) -> None:
-        self.stack, self.layers = stack, find_layers(stack)
-        self.layout: Layout | None = None
+    The rows are then in groups that plain products take, or, with `segments`, as a GPU's kernels take them.
+    """
+
+    def __init__(self, stack: Any, *, segments: bool = False) -> None:
+        self.stack, self.layers, self.segments = stack, find_layers(stack), segments
+        self.layout: Layout | Segments | None = None
         self.taken: dict[int, Any] = {}  # what was flattened already, by the id of what it was made from
         self.handles = [each.register_forward_pre_hook(self.before, with_kwargs=True) for each in self.layers]
         self.handles.append(self.layers[-1].register_forward_hook(self.behind))
@@ -24,10 +28,16 @@ class Unpadded:
         for handle in self.handles:
             handle.remove()
 
+    def layout_of(self, mask: Any) -> Layout | Segments | None:
+        """Where the tokens of a batch are, by its mask on the CPU; None where it stays as it is."""
+        if mask is None or (mask.all() and not self.segments):
+            return None
+        return make_segments(mask) if self.segments else make_layout(mask)
+
     @contextmanager
-    def active(self, attention_mask: Any) -> Iterator[None]:
-        """Work so inside the block, for a batch of this mask; a batch without padding stays as it is."""
-        self.layout = None if attention_mask is None or attention_mask.all() else make_layout(attention_mask)
+    def active(self, layout: Layout | Segments | None) -> Iterator[None]:
+        """Work so inside the block, for a batch of this layout."""
+        self.layout = layout
         try:
             yield
         finally:
@@ -48,7 +58,7 @@ class Unpadded:
     def bias(self, layer: Any) -> dict[str, Any]:
         """A bias by distance, as wide as the longest row, where a layer would make one for all tokens."""
         maker = next((each for each in layer.modules() if hasattr(each, "compute_bias")), None)
-        if maker is None or self.layout is None:
+        if maker is None or not isinstance(self.layout, Layout):
             return {}
         longest = max(group.longest for group in self.layout.groups)
         return {"position_bias": maker.compute_bias(longest, longest)}
@@ -67,7 +77,7 @@ class Unpadded:
         if value.ndim >= 2 and value.shape[0] in (1, layout.rows) and value.shape[1] == layout.width:
             if id(value) not in self.taken:
                 wide = value.expand(layout.rows, *value.shape[1:]).reshape(-1, *value.shape[2:])
-                self.taken[id(value)] = wide.index_select(0, layout.index)[None]
+                self.taken[id(value)] = layout.flatten(wide)[None]
             return self.taken[id(value)]
         return value
 
@@ -97,9 +107,9 @@ def functions() -> tuple[Any, Any]:
         """(rows, width, size) to (1, tokens, size)."""
 
         @staticmethod
-        def forward(ctx: Any, x: Any, layout: Layout) -> Any:
+        def forward(ctx: Any, x: Any, layout: Layout | Segments) -> Any:
             ctx.layout = layout
-            return x.reshape(-1, x.shape[-1]).index_select(0, layout.index)[None]
+            return layout.flatten(x.reshape(-1, x.shape[-1]))[None]
 
         @staticmethod
         def backward(ctx: Any, gradient: Any) -> Any:
@@ -109,22 +119,18 @@ def functions() -> tuple[Any, Any]:
         """(1, tokens, size) to (rows, width, size), with zeros for padding."""
 
         @staticmethod
-        def forward(ctx: Any, x: Any, layout: Layout) -> Any:
+        def forward(ctx: Any, x: Any, layout: Layout | Segments) -> Any:
             ctx.layout = layout
             return to_padded(x, layout)
 
         @staticmethod
         def backward(ctx: Any, gradient: Any) -> Any:
-            layout = ctx.layout
-            flat = gradient.reshape(-1, gradient.shape[-1]).index_select(0, layout.index)
-            flat[layout.real :] = 0
-            return flat[None], None
+            flat = ctx.layout.flatten(gradient.reshape(-1, gradient.shape[-1]))
+            return ctx.layout.silence(flat)[None], None
 
     return Flatten, Pad
 
 
-def to_padded(flat: Any, layout: Layout) -> Any:
+def to_padded(flat: Any, layout: Layout | Segments) -> Any:
     """(1, tokens, size) as (rows, width, size)."""
-    wide = flat.new_zeros(layout.rows * layout.width, flat.shape[-1])
-    wide.index_copy_(0, layout.index[: layout.real], flat[0, : layout.real])
-    return wide.view(layout.rows, layout.width, -1)
+    return layout.pad(flat[0]).view(layout.rows, layout.width, -1)

@@ -7,13 +7,13 @@ import numpy as np
 
 from tunekit import checkpoint as checkpoints
 from tunekit.console import out
-from tunekit.data.batches import Steps
+from tunekit.data.batches import Steps, pad_token_of
 from tunekit.data.windows import Encoded, encode
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, plain, speed_up
 from tunekit.identity import hardware, versions
 from tunekit.models.load import load_model
-from tunekit.models.precision import choose, use_fastest_exact_fp32
+from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
 from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
@@ -49,8 +49,8 @@ def assemble(
     encoded = encode(prepared.task, prepared.data.splits["train"], targets=True)
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
-    fast = choose_fast(prepared, model, steps, accelerator.device.type)
     precision = choose(section.precision, accelerator.device.type, model)
+    fast = choose_fast(prepared, model, steps, precision)
     optimizer = make_optimizer(section, model.to(accelerator.device))
     optimization = Optimization(
         prepared.task,
@@ -85,25 +85,33 @@ def make_steps(prepared: Prepared, encoded: Encoded, accelerator: Any) -> Steps:
     if isinstance(section.micro_batch, int):
         steps.most = section.micro_batch
     if accelerator.device.type != "cpu":
-        steps.budget, steps.overhead = GPU_BUDGET, GPU_OVERHEAD
+        steps.budget, steps.overhead, steps.augments = GPU_BUDGET, GPU_OVERHEAD, False
     return steps
 
 
-def choose_fast(prepared: Prepared, model: Any, steps: Steps, device: str) -> Fast:
-    """The faster ways of the recipe, the device and the model, tried on the shortest rows."""
-    if not prepared.recipe.train.fast or device != "cpu":
-        return plain()
+def choose_fast(prepared: Prepared, model: Any, steps: Steps, precision: Precision) -> Fast:
+    """The faster ways of the recipe, the device and the model, tried on the shortest rows on the CPU."""
+    section, cpu = prepared.recipe.train, precision.device == "cpu"
+    kernels = precision.device == "cuda" and precision.name != "fp32"  # which its attention does not know
+    fast = try_ways(prepared, model, steps, kernels=kernels) if section.fast and (cpu or kernels) else plain()
+    if fast.unpadded and cpu:
+        steps.overhead = WHOLE
+    fast.compile = section.compile
+    fast.longest, fast.pad_token = int(steps.encoded.lengths.max()), pad_token_of(prepared.task.processor)
+    return fast
+
+
+def try_ways(prepared: Prepared, model: Any, steps: Steps, *, kernels: bool) -> Fast:
+    """The faster ways that leave the model's answers to the shortest rows as they are."""
     _, shortest = np.unique(steps.encoded.lengths, return_index=True)
-    sample, task = steps.collate(shortest[:TRIED], 0), prepared.task
-    fast = speed_up(
+    sample, task = steps.collate(shortest[:TRIED]), prepared.task
+    return speed_up(
         model,
         lambda: task.loss(model, sample),
         sample.get("attention_mask"),
         own_attention=prepared.recipe.model.attention is not None,
+        kernels=kernels,
     )
-    if fast.unpadded:
-        steps.overhead = WHOLE
-    return fast
 
 
 def reported(prepared: Prepared) -> list[str]:

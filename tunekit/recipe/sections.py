@@ -43,6 +43,14 @@ def word_or_count(word: str, unit: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
+def auto_or_bool(value: Any) -> Any:
+    """Accept auto, true or false, as YAML or a command line writes them."""
+    word = str(value).lower()
+    if word not in ("auto", "true", "false"):
+        raise ValueError("give auto, true or false")
+    return word if word == "auto" else word == "true"
+
+
 def known_encoding(name: str) -> str:
     """Refuse an encoding that Python does not have, or that is for something else than text."""
     try:
@@ -138,6 +146,9 @@ class TrainSection(Section):
     )
     micro_batch: MicroBatch = Field("auto", description="windows per forward; never changes the result")
     fast: bool = Field(True, description="faster ways to compute the same step, where the model has them")
+    compile: Annotated[Literal["auto"] | bool, BeforeValidator(auto_or_bool)] = Field(
+        "auto", description="compile the model's layers; auto: on GPUs, in runs that are long enough"
+    )
     early_stopping: Count | None = Field(3, description="evaluations without improvement before stopping")
     evaluate_every: Every = Field("epoch", description="epoch, or a number of steps")
     save_every: Every = Field("epoch", description="epoch, or a number of steps")

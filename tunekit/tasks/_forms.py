@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunekit import metrics
+from tunekit.tasks._constants import constant
 from tunekit.tasks.base import Answer, Example, Outputs, Role, Task
 
 HALF = 0.5  # the probability from which on a label is given where no threshold is known
@@ -65,7 +66,7 @@ class Form(ABC):
     def weights(self, logits: Any) -> Any:
         """The weight of each label beside the logits, 1 where none is known; shape (labels,)."""
         known = self.task.learned.get("weights", {})
-        return logits.new_tensor([known.get(label, 1.0) for label in self.task.labels])
+        return constant([known.get(label, 1.0) for label in self.task.labels], logits)
 
 
 class OneLabel(Form):

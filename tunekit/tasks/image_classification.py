@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tunekit import metrics
+from tunekit.tasks._constants import constant
 from tunekit.tasks.base import Answer, Example, Inputs, Kind, Model, Outputs, Role, Task, Window
 
 ALL_LISTED = 10  # labels up to which an answer gives the probability of each
@@ -114,7 +115,7 @@ class ImageClassification(Task):
     def logits(self, model: Model, pixels: Any) -> Any:
         """What the model says of 8-bit pixels, shape (windows, labels)."""
         values = pixels.to(model.dtype)
-        scale, shift = (values.new_tensor(each) for each in self.scaling)
+        scale, shift = (constant(each, values) for each in self.scaling)
         return model(pixel_values=values * scale + shift).logits.float()
 
     def loss(self, model: Model, inputs: Inputs) -> Any:
@@ -186,6 +187,6 @@ def seen_through(pixels: Any, views: Array) -> Any:
     import torch
     from torch.nn.functional import affine_grid, grid_sample
 
-    grid = affine_grid(torch.from_numpy(views), list(pixels.shape), align_corners=False)
+    grid = affine_grid(torch.from_numpy(views).to(pixels.device), list(pixels.shape), align_corners=False)
     seen = grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
     return seen.round().to(torch.uint8)
