@@ -173,8 +173,7 @@ def narrowed(tables: Tables, found: columns.Columns) -> Tables:
     """The tables without the columns that play no role, so that these take no memory."""
     return {
         split: [
-            replace(table, columns={name: table.columns[name] for name in found.values()})
-            for table in group
+            replace(table, columns={name: table.columns[name] for name in found.values()}) for table in group
         ]
         for split, group in tables.items()
     }
