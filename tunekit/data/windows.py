@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tunekit.data.flat import Growing, Windows
+from tunekit.data.flat import Growing, Index, Windows
 from tunekit.data.load import Rows, given_only
 from tunekit.errors import InputError
 from tunekit.tasks.base import Task
@@ -18,15 +17,22 @@ class Encoded:
     """All windows of a split. Window `w` was cut from row `row[w]`; row `r` has `first[r]:first[r + 1]`."""
 
     windows: Windows
-    row: NDArray[np.int64]  # (windows,)
-    first: NDArray[np.int64]  # (rows + 1,)
-    lengths: NDArray[np.int64]  # (windows,) tokens
-    counts: NDArray[np.int64]  # (windows,) targets; 0 where the rows have none
+    row: Index  # (windows,)
+    first: Index  # (rows + 1,)
+    lengths: Index  # (windows,) tokens
+    counts: Index  # (windows,) targets; 0 where the rows have none
     places: Sequence[object]  # where each row came from, for messages
     cut: int  # rows of which a part is in no window
     lost: int  # rows whose answer no window can teach, or not all of it
 
-    def of_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    @classmethod
+    def of(cls, windows: Windows, first: Index, counts: Index, rows: Rows, cut: int, lost: int) -> "Encoded":
+        """The windows of rows, with what follows from them."""
+        row = np.repeat(np.arange(len(rows)), np.diff(first))
+        places = [row.get("place", row.get("id")) for row in rows]
+        return cls(windows, row, first, windows.tokens(), counts, places, cut, lost)
+
+    def of_rows(self, rows: Index) -> Index:
         """The windows of some rows that have anything to learn from."""
         windows = np.concatenate([np.arange(self.first[row], self.first[row + 1]) for row in rows])
         return np.asarray(windows[self.counts[windows] > 0])
@@ -49,13 +55,8 @@ def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
     Raises:
         InputError: with targets, no window of any row has one.
     """
-    growing, first, counts, cut, lost = (
-        Growing(notes=None if targets else []),
-        array("q", [0]),
-        array("q"),
-        0,
-        0,
-    )
+    growing = Growing(notes=None if targets else [])
+    first, counts, cut, lost = array("q", [0]), array("q"), 0, 0
     for row, given in zip(rows, given_only(rows, type(task)), strict=True):
         of_row = list(task.encode(given))
         for window in of_row:
@@ -68,7 +69,5 @@ def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
         lost += all(window.lost for window in of_row)
     if targets and not any(counts):
         raise InputError("no training row has anything left to learn after truncation; raise task.max_length")
-    windows, begins = growing.windows(), np.array(first, np.int64)
-    row_of = np.repeat(np.arange(len(rows)), np.diff(begins))
-    places = [row.get("place", row.get("id")) for row in rows]
-    return Encoded(windows, row_of, begins, windows.tokens(), np.array(counts, np.int64), places, cut, lost)
+    begins, targeted = np.array(first, np.int64), np.array(counts, np.int64)
+    return Encoded.of(growing.windows(), begins, targeted, rows, cut, lost)
