@@ -1,12 +1,13 @@
 """Windows as a few arrays: what goes in comes out, alone and in batches."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tunekit.data.batches import collate
-from tunekit.data.flat import BLOCK, Windows
+from tunekit.data.flat import BLOCK, Growing, Windows
 from tunekit.errors import InputError
 from tunekit.tasks.base import Window
 
@@ -133,3 +134,15 @@ def test_windows_with_different_inputs_are_refused() -> None:
 def test_an_input_that_is_a_number_here_and_a_list_there_is_refused() -> None:
     with pytest.raises(InputError, match="input 'a' has 1 dimensions in one window and 0 in another"):
         Windows.of([Window({"a": 1}), Window({"a": [1]})])
+
+
+def test_windows_take_little_more_memory_than_their_numbers() -> None:
+    tracemalloc.start()
+    growing = Growing(notes=None)
+    for _ in range(20 * BLOCK):
+        growing.add(Window({"input_ids": [*range(100, 120)], "attention_mask": [1] * 20, "labels": 1}))
+    windows = growing.windows()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(windows) == 20 * BLOCK
+    assert held / len(windows) < 100  # bytes: 40 numbers, the label, where it begins, and two marks
