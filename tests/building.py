@@ -14,7 +14,7 @@ from tunekit.models.checkpoint import inspect
 from tunekit.models.load import load_processor
 from tunekit.recipe import ModelSection, load
 from tunekit.run import Run
-from tunekit.tasks.base import Task
+from tunekit.tasks.base import Task, Window
 
 
 def quiet(_: str) -> None:
@@ -26,6 +26,14 @@ def make_task(name: str, checkpoint: Path, labels: list[str], **options: Any) ->
     kind = tasks.find(name)
     processor = load_processor(inspect(ModelSection(name=str(checkpoint)), kind), kind, quiet)
     return kind(kind.Options(**options), processor, labels)
+
+
+def taught_windows(task: Task, row: Mapping[str, Any]) -> list[Window]:
+    """The windows of a row with their targets, and with what they note, which training forgets."""
+    windows = list(task.encode(row))
+    for window in windows:
+        window.inputs |= task.target(row, window)
+    return windows
 
 
 def make_fitting(

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests import tiny
-from tests.building import make_task
+from tests.building import make_task, taught_windows
 from tunekit import tasks, workflow
 from tunekit.data.load import load
 from tunekit.data.windows import encode
@@ -187,12 +187,12 @@ def test_long_sentences_become_windows_and_no_label_is_lost(
     task = make_task("token-classification", checkpoint(family), ["B-LOC", "O"], max_length=16, stride=4)
     words = ["Paris", "was", "Romantic", "and", "dull", "in", "the", "very", "poor", "film"] * 6
     row = {"words": words, "tags": ["B-LOC" if word == "Paris" else "O" for word in words], "id": 0}
-    encoded = encode(task, [row], targets=True)
-    assert len(encoded.windows) > 3
-    assert encoded.lengths.max() <= 16
+    windows = taught_windows(task, row)
+    assert len(windows) > 3
+    assert max(len(window.inputs["input_ids"]) for window in windows) <= 16
     labelled = {
         word
-        for window in encoded.windows
+        for window in windows
         for word, label in zip(window.notes["word"], window.inputs["labels"], strict=True)
         if label >= 0
     }

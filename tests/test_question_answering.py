@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests import tiny, tiny_models
-from tests.building import make_task
+from tests.building import make_task, taught_windows
 from tests.test_models import loaded
 from tunekit import workflow
 from tunekit.data.batches import collate
@@ -56,9 +56,9 @@ def test_each_window_is_taught_the_answer_or_the_null_position(
     family: str, answer: str, checkpoint: Make
 ) -> None:
     task = make_task(NAME, checkpoint(family), [], max_length=32)
-    encoded = encode(task, [row(LONG, answer)], targets=True)
-    assert len(encoded.windows) > 2
-    assert {taught(LONG, window) for window in encoded.windows} == {"", answer}
+    windows = taught_windows(task, row(LONG, answer))
+    assert len(windows) > 2
+    assert {taught(LONG, window) for window in windows} == {"", answer}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -66,7 +66,7 @@ def test_windows_overlap_show_the_whole_context_and_are_no_longer_than_asked(
     family: str, checkpoint: Make
 ) -> None:
     task = make_task(NAME, checkpoint(family), [], max_length=32, stride=6)
-    encoded = encode(task, [row(LONG, "Rome")], targets=True)
+    encoded = encode(task, [row(LONG, "Rome")], targets=False)
     shown = [window.notes["shown"] for window in encoded.windows]
     assert shown[0][0] == 0 and shown[-1][1] == len(LONG)
     assert all(after[0] < before[1] for before, after in zip(shown, shown[1:], strict=False))
@@ -102,9 +102,9 @@ def test_an_answer_that_no_window_shows_whole_is_counted(checkpoint: Make) -> No
 
 def test_a_question_without_an_answer_is_taught_the_null_position_and_not_counted(checkpoint: Make) -> None:
     task = make_task(NAME, checkpoint("bert"), [], allow_no_answer=True)
-    encoded = encode(task, [row("Ada went to Paris", None)], targets=True)
-    assert taught("Ada went to Paris", encoded.windows[0]) == ""
-    assert encoded.lost == 0
+    (window,) = taught_windows(task, row("Ada went to Paris", None))
+    assert taught("Ada went to Paris", window) == ""
+    assert not window.lost
 
 
 @pytest.mark.parametrize("family", FAMILIES)

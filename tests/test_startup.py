@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tests import tiny
 
 HEAVY = (
     "torch",
@@ -55,6 +59,16 @@ def test_a_wrong_recipe_is_refused_without_loading_anything_heavy() -> None:
     assert done.returncode == 2
     assert "did you mean 'epochs'?" in done.stderr
     assert done.stderr.endswith("loaded:\n")
+
+
+def test_a_dry_run_on_local_text_does_not_load_what_reads_the_hubs_data(
+    checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    name = "text-classification"
+    recipe = tiny.recipe(tmp_path / "recipe.yaml", name, checkpoint("bert"), data(name))
+    done = run("finetune", str(recipe), "--dry-run", "--output", str(tmp_path / "run"))
+    assert done.returncode == 0
+    assert "datasets" not in done.stderr.rpartition("loaded:")[2].split()
 
 
 def test_the_module_is_the_command() -> None:

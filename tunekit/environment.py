@@ -1,10 +1,12 @@
 """How the libraries underneath should behave: no telemetry, no chatter, nothing unasked from the net."""
 
 import os
+import sys
 from pathlib import Path
 
 SETTINGS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "USE_HUB_KERNELS": "0",  # else code from the Hub takes the place of layers
     "DISABLE_SAFETENSORS_CONVERSION": "1",  # else a thread contacts a server about .bin weights
     "TOKENIZERS_PARALLELISM": "false",
@@ -22,12 +24,12 @@ def configure(*, offline: bool = False) -> None:
 
 def hush() -> None:
     """Turn off the libraries' bars and remarks; what matters of them is said by tunekit itself."""
-    import datasets
     import transformers
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
+    if "datasets" in sys.modules:  # else it reads the environment when it is imported, if it is
+        sys.modules["datasets"].disable_progress_bars()
 
 
 def process_index() -> int:

@@ -100,11 +100,9 @@ def decoded(
         from accelerate.utils import gather_object
 
         outputs = {window: row for part in gather_object([outputs]) for window, row in part.items()}
-    for number, window in enumerate(encoded.windows):
-        window.outputs = outputs[number]
     bounds = zip(encoded.first[:-1], encoded.first[1:], strict=True)
     return [
-        task.decode(row, encoded.windows[begin:end])
+        task.decode(row, [replace(encoded.windows[w], outputs=outputs[w]) for w in range(begin, end)])
         for row, (begin, end) in zip(given_only(rows, type(task)), bounds, strict=True)
     ]
 
@@ -129,8 +127,7 @@ def run_batch(
     """The outputs of each window of a batch, as numpy arrays; a batch that does not fit is halved."""
     from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-    windows = [encoded.windows[i] for i in batch]
-    inputs = collate(windows, pad_token_of(task.processor), left=task.pads_left)
+    inputs = collate(encoded.windows.take(batch), pad_token_of(task.processor), left=task.pads_left)
     try:
         tensors = task.predict(model, {key: value.to(device) for key, value in inputs.items()})
         arrays = {key: value.cpu().numpy() for key, value in tensors.items()}

@@ -82,6 +82,15 @@ def test_jsonl_keeps_types(tmp_path: Path) -> None:
     assert (found.columns, found.lines) == ({"a": ["1", "é"], "b": [1, [0.5, None]]}, [1, 3])
 
 
+def test_a_row_that_lacks_a_column_has_none_there_wherever_it_stands(tmp_path: Path) -> None:
+    found = table(tmp_path, "d.jsonl", '{"a": 1}\n{"b": 2, "a": 3}\n{"c": 4}\n')
+    assert list(found.columns.items()) == [
+        ("a", [1, 3, None]),
+        ("b", [None, 2, None]),
+        ("c", [None, None, 4]),
+    ]
+
+
 def test_a_key_that_a_jsonl_row_lacks_is_none(tmp_path: Path) -> None:
     assert table(tmp_path, "d.jsonl", '{"a": 1}\n{"b": 2}\n').columns == {"a": [1, None], "b": [None, 2]}
 

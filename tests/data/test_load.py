@@ -11,7 +11,16 @@ import pytest
 from tests import tiny
 from tunekit import tasks
 from tunekit.data.files import Table, from_dataset
-from tunekit.data.load import Data, check_rows, cut_validation, label_set, load, load_split, resolve_all
+from tunekit.data.load import (
+    Data,
+    check_rows,
+    cut_validation,
+    label_set,
+    load,
+    load_split,
+    narrowed,
+    resolve_all,
+)
 from tunekit.errors import InputError
 from tunekit.recipe import DataSection
 
@@ -73,6 +82,18 @@ def test_rows_keep_their_labels_by_name(tmp_path: Path) -> None:
     assert [(row["text"], row["label"]) for row in data.splits["train"]] == [
         (row["text"], row["label"]) for row in GOOD
     ]
+
+
+def test_rows_share_the_text_of_their_label(tmp_path: Path) -> None:
+    rows = loaded(write(tmp_path, train=GOOD), validation_share=0).splits["train"]
+    assert len({id(row["label"]) for row in rows}) == 2
+
+
+def test_columns_without_a_role_are_dropped(tmp_path: Path) -> None:
+    found = {"text": "text", "label": "label"}
+    tables = {"train": [Table("d", {"text": ["a"], "other": ["b"], "label": ["c"]}, [7])]}
+    (table,) = narrowed(tables, found)["train"]
+    assert (table.columns, table.place(0)) == ({"text": ["a"], "label": ["c"]}, "d:7")
 
 
 def test_rows_that_cannot_be_used_are_all_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunekit.data.flat import Windows
 from tunekit.data.windows import Encoded
 from tunekit.data.workers import prepared_ahead
 from tunekit.errors import listing
@@ -69,23 +70,12 @@ def collate(windows: Sequence[Window], pad_token: int, *, left: bool = False) ->
     """The inputs of several windows as tensors: lists padded on the right (or left), others stacked."""
     import torch
 
-    fill = {"input_ids": pad_token, "labels": IGNORE}
-    batch = {}
-    for key in windows[0].inputs:
-        arrays = [window.inputs[key] for window in windows]
-        array = padded(arrays, fill.get(key, 0), left=left) if arrays[0].ndim in (1, 2) else np.stack(arrays)
-        batch[key] = torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array)
-    return batch
-
-
-def padded(arrays: Sequence[NDArray[Any]], fill: int, *, left: bool = False) -> NDArray[Any]:
-    """Arrays of one or two dimensions as one array, shape (arrays, longest) or (arrays, most, longest)."""
-    shape = np.max([array.shape for array in arrays], axis=0)
-    result = np.full((len(arrays), *shape), fill, arrays[0].dtype)
-    for row, array in zip(result, arrays, strict=True):
-        start = shape[-1] - array.shape[-1] if left else 0
-        row[(*map(slice, array.shape[:-1]), slice(start, start + array.shape[-1]))] = array
-    return result
+    flat = windows if isinstance(windows, Windows) else Windows.of(windows)
+    batch = flat.batch({"input_ids": pad_token, "labels": IGNORE}, left=left)
+    return {
+        key: torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array)
+        for key, array in batch.items()
+    }
 
 
 def pad_token_of(processor: Any) -> int:
@@ -179,7 +169,7 @@ class Steps:
 
     def collate(self, windows: Index) -> Mapping[str, Any]:
         """The inputs of some windows as tensors."""
-        return collate([self.encoded.windows[i] for i in windows], pad_token_of(self.task.processor))
+        return collate(self.encoded.windows.take(windows), pad_token_of(self.task.processor))
 
     def shrink(self, micros: Sequence[Micro]) -> bool:
         """Halve what a forward may hold, given those that did not fit; False when each holds one window."""
@@ -214,7 +204,8 @@ class Steps:
 
     def places(self, number: int) -> list[str]:
         """Where the rows of a step are: `train.jsonl:7`."""
-        return [self.encoded.places[row].rsplit("/", 1)[-1] for row in sorted(self.rows_of(number).tolist())]
+        rows = sorted(self.rows_of(number).tolist())
+        return [str(self.encoded.places[row]).rsplit("/", 1)[-1] for row in rows]
 
 
 def pack(lengths: Index, budget: int) -> list[Index]:

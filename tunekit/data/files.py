@@ -1,7 +1,7 @@
 """Data files as columns, with the line of every row, so that a message can point at it."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,23 +40,42 @@ def read(path: Path, encoding: str, separator: str | None) -> Table:
     if suffix in (".parquet", ".arrow"):
         table = read_columnar(path)
     else:
-        found = list(READERS[suffix](decode(path, encoding), str(path), separator))
-        problems = [item for item in found if isinstance(item, str)]
+        problems = list[str]()
+        found = READERS[suffix](decode(path, encoding), str(path), separator)
+        table = as_table(sound(found, problems), str(path))
         if problems:
             raise InputError(problems)
-        table = as_table([item for item in found if not isinstance(item, str)], str(path))
     if not len(table):
         raise InputError(f"{path} has no rows; give a file with at least one")
     table.folder = path.parent
     return table
 
 
-def as_table(rows: Sequence[Row], source: str) -> Table:
-    """Rows as columns; a row that lacks a column has None there."""
-    names = dict.fromkeys(name for _, row in rows for name in row)
-    lines = [line for line, _ in rows if line is not None]
-    columns: dict[str, Sequence[Any]] = {name: [row.get(name) for _, row in rows] for name in names}
-    return Table(source, columns, lines if len(lines) == len(rows) else None)
+def sound(found: Iterable[Row | str], problems: list[str]) -> Iterator[Row]:
+    """The rows of a reader; what is wrong with lines goes to `problems`."""
+    for item in found:
+        if isinstance(item, str):
+            problems.append(item)
+        else:
+            yield item
+
+
+def as_table(rows: Iterable[Row], source: str) -> Table:
+    """Rows as columns; a row that lacks a column has None there.
+
+    Each row is forgotten at once: all of them together take more memory than their values.
+    """
+    columns, lines, count = dict[str, list[Any]](), list[int](), 0
+    for line, row in rows:
+        for name in row:
+            if name not in columns:
+                columns[name] = [None] * count
+        for name, column in columns.items():
+            column.append(row.get(name))
+        if line is not None:
+            lines.append(line)
+        count += 1
+    return Table(source, dict(columns), lines if len(lines) == count else None)
 
 
 def decode(path: Path, encoding: str) -> str:

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from tunekit.data.squad import is_nested, read_articles
@@ -59,12 +60,21 @@ def checked_header(header: list[str], source: str) -> list[str]:
     return header
 
 
+def lines_of(text: str) -> Iterator[str]:
+    """The lines of a text, one at a time: a list of them takes more memory than the text."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
 def read_jsonl(text: str, source: str, _: str | None) -> Iterator[Row | str]:
     """One JSON object a line."""
     if text.lstrip().startswith("["):
         yield f"{source} begins a JSON array; write one object a line, or call the file .json"
         return
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if line.strip():
             try:
                 yield number, json_object(parse_json(line, source, number), f"{source}:{number}")
@@ -166,13 +176,15 @@ def ends_sentence(cells: Sequence[str]) -> bool:
 
 def read_txt(text: str, source: str, separator: str | None) -> Rows:
     """One text a line; a file that looks like tagged words is read as columns."""
-    lines = text.split("\n")
-    filled = [line.split(separator) for line in lines[:200] if line.strip() and "-DOCSTART-" not in line]
+    first = islice(lines_of(text), 200)
+    filled = [line.split(separator) for line in first if line.strip() and "-DOCSTART-" not in line]
     tagged = sum(len(cells) > 1 and bool(TAG.fullmatch(cells[-1])) for cells in filled)
     if filled and tagged > len(filled) / 2:
         return read_conll(text, source, separator)
     return (
-        (number, {"text": line.rstrip("\r")}) for number, line in enumerate(lines, start=1) if line.strip()
+        (number, {"text": line.rstrip("\r")})
+        for number, line in enumerate(lines_of(text), start=1)
+        if line.strip()
     )
 
 

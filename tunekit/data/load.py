@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int, proces
         )
     roles = columns.roles_of(kind, options, targets=True)
     found = resolve_all(tables, roles, section)
+    tables = narrowed(tables, found)
     splits, problems, corrected = check_rows(tables, kind, options, found)
     sound = without({place for place, _ in problems}, splits)
     role = kind.label_role(options)
@@ -105,7 +106,7 @@ def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str
     kind, options, labels = type(task), task.options, task.labels
     roles = columns.roles_of(kind, options, targets=True, given=task.given)
     found = resolve_all(chosen, roles, section)
-    splits, problems, corrected = check_rows(chosen, kind, options, found)
+    splits, problems, corrected = check_rows(narrowed(chosen, found), kind, options, found)
     problems += unknown_labels(splits, labels, kind.label_role(options), but="")
     rows = limited(usable(splits, problems, section), section.limit, 0)
     rows, broken = kept(rows, kind, task.processor, roles, section)
@@ -166,6 +167,16 @@ def resolve_all(tables: Tables, roles: Mapping[str, Role], section: DataSection)
     if problems:
         raise InputError(problems)
     return found
+
+
+def narrowed(tables: Tables, found: columns.Columns) -> Tables:
+    """The tables without the columns that play no role, so that these take no memory."""
+    return {
+        split: [
+            replace(table, columns={name: table.columns[name] for name in found.values()}) for table in group
+        ]
+        for split, group in tables.items()
+    }
 
 
 def check_rows(

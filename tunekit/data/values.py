@@ -1,6 +1,7 @@
 """The kinds of values that roles hold: what is one, how it is put into form, and what is wrong with it."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -266,4 +267,4 @@ def label_name(value: Any, names: list[str] | None) -> str:
         return str(value).lower() if isinstance(value, bool) else str(int(value))
     if not isinstance(value, str | int):
         raise ValueError(f"is {cut(repr(value))}, which is no label")
-    return whole(str(value)).strip()
+    return sys.intern(whole(str(value)).strip())  # once, however many rows have it

@@ -8,7 +8,8 @@ import numpy as np
 from tunekit import checkpoint as checkpoints
 from tunekit.console import out
 from tunekit.data.batches import Steps, pad_token_of
-from tunekit.data.windows import Encoded, encode
+from tunekit.data.remembered import encode_once
+from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, plain, speed_up
 from tunekit.identity import hardware, versions
@@ -46,7 +47,7 @@ def assemble(
         attention=recipe.model.attention,
         dropout=recipe.model.dropout,
     )
-    encoded = encode(prepared.task, prepared.data.splits["train"], targets=True)
+    encoded = encode_once(prepared.task, prepared.data.splits["train"], prepared.data.prints["train"])
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
     precision = choose(section.precision, accelerator.device.type, model)
