@@ -7,10 +7,10 @@
 Every measurement is a process of its own, and the variants take turns: tunekit with its shipped recipes; the
 example scripts' defaults (fp32, sentences padded to 128 tokens and questions to 384, evaluation by 8); the
 Trainer tuned (bf16, batches grouped by length, no checks of the loss, no saves, sorted evaluation); and the
-same in fp32 with oneDNN's exact products. A batch, rate, schedule, clip, decay, dropout and maximal length are
+same in fp32 with oneDNN's exact products. Batch, rate, schedule, clip, decay, dropout and lengths are
 equal. FILE is written after every measurement; with a FILE that exists, only what it lacks is measured.
 
-The encoder is all-MiniLM-L6-v2, the decoder SmolLM2-135M, and the tokenizer that of T5-small; T5-small, ViT tiny
+The encoder is all-MiniLM-L6-v2, the decoder SmolLM2-135M, the tokenizer T5-small's; T5-small, ViT tiny
 and BERT base get random weights. A folder of rows holds train.jsonl and validation.jsonl, that of pictures
 train/CLASS/*.png (2,000 of Fashion-MNIST). The data are public: benchmarks/quality.py says where from.
 """
@@ -31,7 +31,7 @@ from speed_job import Job, perform
 
 PARTS = ("train", "eval", "whole", "start")
 FOLDERS = ("encoder", "decoder", "t5-tokenizer", "sentiment", "ner", "qa", "summaries", "pictures")
-EVERY_HELP, CEILING, COMMANDS = "--help", "ceiling", ("--help", "--dry-run")
+CEILING, COMMANDS = "ceiling", ("--help", "--dry-run")
 TAIL = 2000  # characters of what a failed measurement said
 QUICK_SECONDS, QUICK_VARIANTS = 4.0, ("tunekit", "tuned")
 
@@ -58,7 +58,7 @@ class Bench:
         options = self.options
         for number in range(options.rounds):
             yield CEILING, "", "", number
-            if "start" in options.parts:
+            if "start" in options.parts and options.encoder and options.sentiment:
                 yield from (("start", "", command, number) for command in COMMANDS)
             for part, name in self.work():
                 if part.startswith("whole") and number >= options.seeds:

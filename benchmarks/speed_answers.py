@@ -1,4 +1,4 @@
-"""Evaluation around the Trainer, for benchmarks/speed.py: answers and metrics as the example scripts make them."""
+"""Evaluation around the Trainer, for benchmarks/speed.py: answers and metrics as the scripts make them."""
 
 import statistics
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Useful floating-point operations of a training step, and what the machine's matrix products can reach at most.
+"""Useful floating-point operations of a training step, and what the machine's matrix products can reach.
 
 Counted is the work that real tokens need: padding is waste, and what is computed a second time counts once. A
 product with a weight costs 2 operations for each token forward and 4 backward, attention 12 for each pair of

@@ -20,8 +20,8 @@ def overrides(job: Job, *further: str) -> list[str]:
     """The settings that both tools share, for the shipped recipe; all else is as it ships."""
     task = job.workload.task
     train = f"""
-        batch_size={task.batch_size} learning_rate={task.learning_rate} schedule=linear warmup=0 optimizer=adamw
-        weight_decay={quality.WEIGHT_DECAY} max_grad_norm={quality.MAX_GRAD_NORM} seed={job.seed}
+        batch_size={task.batch_size} learning_rate={task.learning_rate} schedule=linear warmup=0
+        optimizer=adamw weight_decay={quality.WEIGHT_DECAY} max_grad_norm={quality.MAX_GRAD_NORM} seed={job.seed}
     """
     shared = [f"train.{setting}" for setting in train.split()]
     options = task.options.format(task.max_length).split()
@@ -92,7 +92,7 @@ def evaluate(job: Job) -> Measured:
 
 
 def whole(job: Job) -> Measured:
-    """Fine-tune as the recipe ships, with an evaluation after each epoch, checkpoints and the tried export."""
+    """Fine-tune as the recipe ships, with evaluations, checkpoints and the tried export."""
     import tunekit
 
     epochs = job.workload.task.epochs

@@ -1,4 +1,4 @@
-"""The Trainer's side of benchmarks/speed.py: as the example scripts set it up, and tuned as well as it can be."""
+"""The Trainer's side of benchmarks/speed.py: as the scripts set it up, and tuned as well as it can be."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The work that both tools of benchmarks/speed.py get: workloads, checkpoints, rows, and how long a run is."""
+"""The work that both tools of benchmarks/speed.py get: workloads, checkpoints, rows, and lengths of runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ SENTENCE = 128  # tokens of a text of the large encoder, and what the scripts pa
 SIDE, PATCH = 224, 16  # of pictures
 LONG_TEXTS = 2048  # rows of the large encoder
 MEGA_BATCH = 50  # batches that the Trainer sorts together by length
+FEWEST_ROWS = 8  # of a validation split that is not used
 FEWEST_STEPS, MOST_STEPS = 3, 48  # that are timed; the most of a mega-batch, and two to spare
 
 VARIANTS = ("tunekit", "defaults", "tuned", "onednn")
@@ -109,15 +110,28 @@ def prepare(name: str, folders: Mapping[str, str], target: Path) -> None:
     if name == "bert-base":
         write_long_texts(source, rows, folders["encoder"])
     else:
-        task = replace(quality.TASKS.get(workload.task.recipe, WRITTEN), rows=(None, workload.evaluated or 8))
-        quality.prepare(task, source, rows, None)
+        task = quality.TASKS.get(workload.task.recipe, WRITTEN)
+        write_rows(task, source, rows, None, workload.evaluated or FEWEST_ROWS)
 
 
 def prepare_whole(folders: Mapping[str, str], target: Path, limit: int | None) -> None:
     """Write the rows of whole runs."""
     rows = target / (WHOLE_LIMITED if limit else WHOLE)
     rows.mkdir(parents=True)
-    quality.prepare(SENTIMENT, Path(folders["sentiment"]), rows, limit)
+    write_rows(SENTIMENT, Path(folders["sentiment"]), rows, limit, None)
+
+
+def write_rows(
+    task: quality.Task, source: Path, target: Path, train: int | None, validation: int | None
+) -> None:
+    """Write the rows of a task in a random order, since files are often sorted, and so many of them."""
+    import numpy as np
+
+    for split, limit in (("train", train), ("validation", validation)):
+        rows = quality.read_rows(source / f"{split}.jsonl")
+        drawn = np.random.default_rng(0).permutation(len(rows))[:limit]
+        (target / f"{split}.jsonl").write_text("".join(json.dumps(rows[row]) + "\n" for row in drawn))
+    quality.prepare(replace(task, rows=(None, None)), target, target, None)
 
 
 def places(name: str, folders: Mapping[str, str], target: Path) -> tuple[str, Path]:
