@@ -17,14 +17,16 @@ train/CLASS/*.png (2,000 of Fashion-MNIST). The data are public: benchmarks/qual
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import speed_flops
 import speed_report
 import speed_work
 from speed_job import Job, perform
@@ -80,36 +82,39 @@ class Bench:
 
     def run(self) -> None:
         """Prepare, measure what is not measured yet, and keep every result."""
-        todo = [task for task in self.plan() if "/".join(map(str, task)) not in self.results]
-        if any(part in ("train", "eval", "start") or part.startswith("whole") for part, *_ in todo):
-            names = sorted({name for _, name, *_ in todo if name})
-            call(
-                [
-                    "--prepare",
-                    str(self.folder),
-                    *self.given(),
-                    "--workloads",
-                    ",".join(names or ["sentiment"]),
-                ]
-            )
+        todo = [task for task in self.plan() if key_of(task) not in self.results]
+        if todo:
+            self.prepare(sorted({name for _, name, *_ in todo if name}))
         for number, task in enumerate(todo, 1):
-            began = time.monotonic()
+            began, words = time.monotonic(), " ".join(key_of(task).replace("/", " ").split())
             try:
                 found = self.measure(*task)
             except subprocess.CalledProcessError as error:
                 self.failed += 1
-                print(f"{' '.join(map(str, task))} FAILED: {error.stderr[-TAIL:]}", flush=True)
+                print(f"{number}/{len(todo)} {words} FAILED: {error.stderr[-TAIL:]}", flush=True)
                 continue
-            self.results["/".join(map(str, task))] = found
+            self.results[key_of(task)] = found
             self.keep()
-            took = time.monotonic() - began
-            line = speed_report.line(task[0], found)
-            print(f"{number}/{len(todo)} {' '.join(map(str, task))}: {line} ({took:.0f} s)", flush=True)
+            line, took = speed_report.line(task[0], found), time.monotonic() - began
+            print(f"{number}/{len(todo)} {words}: {line} ({took:.0f} s)", flush=True)
 
-    def given(self) -> list[str]:
-        """The folders and sizes as arguments."""
-        named = [each for name, folder in self.folders.items() if folder for each in (f"--{name}", folder)]
-        return [*named, "--whole-rows", str(self.options.whole_rows)]
+    def prepare(self, names: list[str]) -> None:
+        """Write the checkpoints and rows of some workloads, in a process that may grow."""
+        given = [each for name, folder in self.folders.items() if folder for each in (f"--{name}", folder)]
+        workloads = ["--workloads", ",".join(names)] if names else []
+        try:
+            call(
+                [
+                    "--prepare",
+                    str(self.folder),
+                    "--whole-rows",
+                    str(self.options.whole_rows),
+                    *given,
+                    *workloads,
+                ]
+            )
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"checkpoints and rows cannot be written: {error.stderr[-TAIL:]}") from error
 
     def measure(self, part: str, name: str, variant: str, number: int) -> dict[str, Any]:
         """One measurement in a process of its own."""
@@ -157,20 +162,25 @@ class Bench:
             beside.replace(self.options.json)
 
 
+def key_of(task: Task) -> str:
+    """The name of a measurement among the results."""
+    return "/".join(map(str, task))
+
+
 def call(arguments: list[str]) -> str:
     """Run this program for one piece of work, and return what it printed."""
     command = [sys.executable, str(Path(__file__).resolve()), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def prepare(options: argparse.Namespace) -> None:
-    """Write checkpoints and rows, in a process that may grow."""
+def prepare(options: argparse.Namespace, target: Path) -> None:
+    """Write checkpoints and rows."""
     folders = {name: getattr(options, name.replace("-", "_")) for name in FOLDERS}
     for name in options.workloads:
-        speed_work.prepare(name, folders, options.prepare)
+        speed_work.prepare(name, folders, target)
     if folders["sentiment"]:
         for limit in (None, options.whole_rows):
-            speed_work.prepare_whole(folders, options.prepare, limit)
+            speed_work.prepare_whole(folders, target, limit)
 
 
 def listed(known: tuple[str, ...]) -> Any:
@@ -185,7 +195,7 @@ def listed(known: tuple[str, ...]) -> Any:
     return read
 
 
-def parse() -> argparse.Namespace:
+def parse(given: Sequence[str]) -> argparse.Namespace:
     """The command line; what is not named is what the folders allow."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in FOLDERS:
@@ -203,42 +213,44 @@ def parse() -> argparse.Namespace:
         "--quick", action="store_true", help="a trial of under 3 minutes, which proves nothing"
     )
     parser.add_argument("--check-flops", action="store_true", help="hold the count of work against torch's")
-    for internal in ("--job", "--prepare", "--ceiling"):
-        kind: dict[str, Any] = {"action": "store_true"} if internal == "--ceiling" else {}
-        parser.add_argument(internal, help=argparse.SUPPRESS, **kind)
-    options = parser.parse_args()
+    options = parser.parse_args(given)
     if options.quick:
         options.rounds, options.seconds, options.variants = 1, QUICK_SECONDS, QUICK_VARIANTS
         options.parts = ("train",)
-    options.workloads = options.workloads or tuple(possible(options))
+    known = [*possible(options)]
+    chosen = options.workloads or [
+        name for name in known if speed_work.WORKLOADS[name].tried or not options.quick
+    ]
+    lacking = sorted(set(chosen) - set(known))
+    if lacking or not chosen:
+        parser.error(f"name the folders of {', '.join(lacking) or 'a workload'}: the checkpoint and the rows")
+    options.workloads = chosen
     return options
 
 
 def possible(options: argparse.Namespace) -> Iterator[str]:
-    """The workloads whose folders were given; of them the tried ones for a trial."""
+    """The workloads whose folders were given."""
     needed = {"t5": "t5_tokenizer", "bert-base": "encoder", "vit": "pictures"}
     for name, workload in speed_work.WORKLOADS.items():
         checkpoint = needed.get(workload.checkpoint, workload.checkpoint)
-        given = getattr(options, workload.data) and getattr(options, checkpoint)
-        if given and (workload.tried or not options.quick):
+        if getattr(options, workload.data) and getattr(options, checkpoint):
             yield name
 
 
 def main() -> None:
-    """Measure, and print the tables."""
-    options = parse()
-    if options.check_flops or options.ceiling:
-        import speed_flops
-
-        print(speed_flops.ceiling()) if options.ceiling else speed_flops.check_formula()
-    elif options.job:
-        perform(options.job)
-    elif options.prepare:
-        options.prepare = Path(options.prepare)
-        prepare(options)
-    elif not options.workloads:
-        raise SystemExit("name the folders of a workload: a checkpoint and its rows; --help lists them")
+    """Measure, and print the tables; or do what this program calls itself for."""
+    internal, given = sys.argv[1:2], sys.argv[2:]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # both tools on the CPU
+    if internal == ["--job"]:
+        perform(*given)
+    elif internal == ["--ceiling"]:
+        print(speed_flops.ceiling())
+    elif internal == ["--check-flops"]:
+        speed_flops.check_formula()
+    elif internal == ["--prepare"]:
+        prepare(parse(given[1:]), Path(given[0]))
     else:
+        options = parse(sys.argv[1:])
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="tunekit-speed-") as folder:
             bench = Bench(options, Path(folder))

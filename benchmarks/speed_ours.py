@@ -21,7 +21,8 @@ def overrides(job: Job, *further: str) -> list[str]:
     task = job.workload.task
     train = f"""
         batch_size={task.batch_size} learning_rate={task.learning_rate} schedule=linear warmup=0
-        optimizer=adamw weight_decay={quality.WEIGHT_DECAY} max_grad_norm={quality.MAX_GRAD_NORM} seed={job.seed}
+        optimizer=adamw seed={job.seed} weight_decay={quality.WEIGHT_DECAY}
+        max_grad_norm={quality.MAX_GRAD_NORM}
     """
     shared = [f"train.{setting}" for setting in train.split()]
     options = task.options.format(task.max_length).split()
