@@ -124,7 +124,7 @@ class Peer:
             return SCRIPTS_BATCH
         return TUNED_BATCH_WRITTEN if self.task.head in WRITING else TUNED_BATCH
 
-    def trainer(self, train: Any, arguments: Any, metrics: Any = None) -> Any:
+    def trainer(self, train: Any, arguments: Any, validation: Any = None) -> Any:
         """The Trainer, which stamps the end of every step."""
         import transformers
 
@@ -143,7 +143,8 @@ class Peer:
             args=arguments,
             train_dataset=train,
             data_collator=self.collator(),
-            compute_metrics=metrics,
+            eval_dataset=validation,
+            compute_metrics=speed_answers.accuracy if validation else None,
             callbacks=[Clock()],
             **({} if self.pictures else {"processing_class": self.tokenizer}),
         )
@@ -213,8 +214,7 @@ def whole(job: Job) -> Measured:
         eval_strategy="epoch",
         train_sampling_strategy="group_by_length" if peer.tuned else "random",
     )
-    trainer = peer.trainer(train, arguments, speed_answers.accuracy)
-    trainer.eval_dataset = validation
+    trainer = peer.trainer(train, arguments, validation)
     trainer.train()
     scores = [row["eval_accuracy"] for row in trainer.state.log_history if "eval_accuracy" in row]
     trainer.save_metrics("eval", {"eval_accuracy": scores[-1]})
