@@ -11,6 +11,7 @@ import speed_work
 Measured = dict[str, Any]
 STATUS = Path("/proc/self/status")  # Linux; its high water is that of this program alone
 KILO, GIGA = 1024, 1024**3
+RATE_OF_NOTHING = 1e-12  # of the step before an evaluation: both tools then answer with the same weights
 WARM_ROWS, WARM_ROWS_WRITTEN = 128, 2  # that are answered before an evaluation is timed
 
 
@@ -33,6 +34,11 @@ class Job:
     def workload(self) -> speed_work.Workload:
         """The workload."""
         return speed_work.WORKLOADS[self.name]
+
+    @property
+    def learning_rate(self) -> float:
+        """The highest rate of the training."""
+        return RATE_OF_NOTHING if self.part == "eval" else self.workload.task.learning_rate
 
     @property
     def warm_rows(self) -> int:

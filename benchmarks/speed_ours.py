@@ -20,7 +20,7 @@ def overrides(job: Job, *further: str) -> list[str]:
     """The settings that both tools share, for the shipped recipe; all else is as it ships."""
     task = job.workload.task
     train = f"""
-        batch_size={task.batch_size} learning_rate={task.learning_rate} schedule=linear warmup=0
+        batch_size={task.batch_size} learning_rate={job.learning_rate} schedule=linear warmup=0
         optimizer=adamw seed={job.seed} weight_decay={quality.WEIGHT_DECAY}
         max_grad_norm={quality.MAX_GRAD_NORM}
     """
@@ -64,7 +64,7 @@ def windows_of(fitting: Any, job: Job) -> list[tuple[int, int]]:
 
 
 def evaluate(job: Job) -> Measured:
-    """Time an evaluation of encoded rows with its metrics, after one step and a warm-up on a few rows."""
+    """Time an evaluation of encoded rows with its metrics, after a step that moves nothing and a warm-up."""
     import tunekit
     from tunekit.engine import Fitting
 

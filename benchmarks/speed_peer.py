@@ -103,7 +103,7 @@ class Peer:
             output_dir=self.job.output,
             per_device_train_batch_size=self.task.batch_size,
             per_device_eval_batch_size=self.evaluation_batch(),
-            learning_rate=self.task.learning_rate,
+            learning_rate=self.job.learning_rate,
             lr_scheduler_type="linear",
             warmup_steps=0,
             optim="adamw_torch_fused",
@@ -192,7 +192,7 @@ def train(job: Job) -> Measured:
 
 
 def evaluate(job: Job) -> Measured:
-    """Time an evaluation of encoded rows with its metrics, after one step and a warm-up on a few rows."""
+    """Time an evaluation of encoded rows with its metrics, after a step that moves nothing and a warm-up."""
     peer = Peer(job)
     first = peer.table(peer.features(peer.rows("train")[: job.workload.task.batch_size]))
     trainer = peer.trainer(first, peer.arguments(max_steps=1, train_sampling_strategy="sequential"))
