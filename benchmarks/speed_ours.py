@@ -107,6 +107,7 @@ def whole(job: Job) -> Measured:
     scores = [row["validation"] for row in log if "validation" in row]
     return {
         "finished": written,
+        "rows": len(quality.read_rows(Path(job.data) / "train.jsonl")),
         "metric": scores[-1][job.workload.task.metric],
         "timings": run.facts["timings"],
     }

@@ -220,4 +220,4 @@ def whole(job: Job) -> Measured:
     trainer.save_metrics("eval", {"eval_accuracy": scores[-1]})
     if not peer.tuned:
         trainer.save_model()
-    return {"finished": time.time(), "metric": scores[-1]}
+    return {"finished": time.time(), "rows": len(train), "metric": scores[-1]}
