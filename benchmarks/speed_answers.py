@@ -60,8 +60,8 @@ def spans(peer: Any, trainer: Any, rows: Sequence[quality.Row]) -> Callable[[], 
         for place, number in enumerate(order):
             row, part = windows[number]
             offsets, parts = of_rows[row]["offset_mapping"][part], of_rows[row].sequence_ids(part)
-            logits = (each[place][: len(parts)] for each in (starts, ends))
-            best[row] = max([best[row], *peer_qa.candidates(*logits, offsets, parts)])
+            start, end = starts[place][: len(parts)], ends[place][: len(parts)]
+            best[row] = max([best[row], *peer_qa.candidates(start, end, offsets, parts)])
         texts = [row["context"][begin:end] for row, (_, begin, end) in zip(rows, best, strict=True)]
         return {"metric": peer_qa.judge(texts, rows)}
 

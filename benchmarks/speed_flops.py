@@ -28,7 +28,7 @@ def read_config(folder: Path) -> Config:
 
 def useful_flops(config: Config, lengths: Lengths, *, whole: bool = False) -> float:
     """The operations of training on windows once; `whole` counts causal attention as if it saw everything."""
-    return FAMILIES[config["model_type"]](config, lengths, whole)
+    return float(FAMILIES[config["model_type"]](config, lengths, whole))
 
 
 def encoder(config: Config, lengths: Lengths, whole: bool) -> float:

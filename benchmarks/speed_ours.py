@@ -36,6 +36,7 @@ def train(job: Job) -> Measured:
 
     stamps: list[float] = []
     kept: list[Any] = []
+    fitting_class: Any = Fitting
     note = Fitting.note
 
     def stamped(fitting: Any, progress: Any) -> None:
@@ -45,7 +46,7 @@ def train(job: Job) -> Measured:
             kept.append(fitting)
             raise Enough
 
-    Fitting.note = stamped  # type: ignore[method-assign]
+    fitting_class.note = stamped
     rows = PICTURES_ONLY if job.workload.data == "pictures" else TRAIN_ONLY
     settings = overrides(job, *rows, "train.epochs=null", f"train.steps={job.warm + job.steps}")
     try:
@@ -68,6 +69,7 @@ def evaluate(job: Job) -> Measured:
     import tunekit
     from tunekit.engine import Fitting
 
+    fitting_class: Any = Fitting
     score = Fitting.score
     found: Measured = {}
 
@@ -77,13 +79,12 @@ def evaluate(job: Job) -> Measured:
         scores = score(fitting, rows, encoded, tune=tune)
         seconds, task = time.time() - start, fitting.optimization.task
         metric = scores.metrics[job.workload.task.metric].value
-        end = getattr(task.processor, "eos_token_id", None)
-        outputs = [window.outputs.get("tokens") for window in encoded.windows] if task.writes else []
-        tokens = sum(speed_work.written(each.tolist(), end) for each in outputs)
+        outputs = [window.outputs["tokens"].tolist() for window in encoded.windows] if task.writes else []
+        tokens = sum(speed_work.written(each, task.processor.eos_token_id) for each in outputs)
         found.update(seconds=seconds, rows=len(rows), written=tokens, metric=metric)
         raise Enough
 
-    Fitting.score = timed  # type: ignore[method-assign]
+    fitting_class.score = timed
     settings = overrides(job, "train.epochs=null", "train.steps=1")
     try:
         tunekit.finetune(job.workload.task.recipe, *settings, output=job.output)
