@@ -35,7 +35,7 @@ PARTS = ("train", "eval", "whole", "start")
 FOLDERS = ("encoder", "decoder", "t5-tokenizer", "sentiment", "ner", "qa", "summaries", "pictures")
 CEILING, COMMANDS = "ceiling", ("--help", "--dry-run")
 TAIL = 2000  # characters of what a failed measurement said
-QUICK_SECONDS, QUICK_VARIANTS = 4.0, ("tunekit", "tuned")
+QUICK_SECONDS, QUICK_VARIANTS = 3.0, ("tunekit", "tuned")
 
 Task = tuple[str, str, str, int]  # part, workload, variant, round
 

@@ -45,7 +45,7 @@ def pictures(config: Config, lengths: Lengths, whole: bool) -> float:
     """ViT: an encoder, and the product that makes a token of each patch; pixels need no gradient."""
     patch = config["num_channels"] * config["patch_size"] ** 2 * config["hidden_size"]
     patches = sum(read - 1 for read, _ in lengths)  # all tokens but the one for the class
-    return encoder(config, lengths, whole) + BACKWARD_OF_WEIGHTS_ALONE * patch * patches
+    return encoder(config, lengths, whole) + float(BACKWARD_OF_WEIGHTS_ALONE * patch * patches)
 
 
 def decoder(config: Config, lengths: Lengths, whole: bool) -> float:
