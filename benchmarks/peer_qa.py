@@ -50,14 +50,25 @@ def answer(model: Any, tokenizer: Any, row: Row, max_length: int) -> str:
     encoded, found = encode(tokenizer, row, max_length), [(float("-inf"), 0, 0)]
     for number, offsets in enumerate(encoded["offset_mapping"]):
         outputs = model(**{k: torch.tensor([v]) for k, v in inputs_of(encoded, number).items()})
-        starts, ends = outputs.start_logits[0], outputs.end_logits[0]
-        parts = encoded.sequence_ids(number)
-        for start in starts.argsort(descending=True)[:BEST].tolist():
-            for end in ends.argsort(descending=True)[:BEST].tolist():
-                if parts[start] == parts[end] == 1 and start <= end < start + LONGEST:
-                    found.append((float(starts[start] + ends[end]), offsets[start][0], offsets[end][1]))
+        logits = outputs.start_logits[0].numpy(), outputs.end_logits[0].numpy()
+        found += candidates(*logits, offsets, encoded.sequence_ids(number))
     _, begin, end = max(found)
     return str(row["context"][begin:end])
+
+
+def candidates(
+    starts: Any, ends: Any, offsets: Sequence[tuple[int, int]], parts: Sequence[int | None]
+) -> Iterator[tuple[float, int, int]]:
+    """The likeliest spans of a window: the sum of their logits, and where they are in the context.
+
+    The logits are numpy arrays, shape (tokens,), longer than the window where it was padded.
+    """
+    scores, last = (starts.tolist(), ends.tolist()), len(parts)
+    first_of, last_of = ((-each).argsort(kind="stable")[:BEST].tolist() for each in (starts, ends))
+    for start in first_of:
+        for end in last_of:
+            if start <= end < min(last, start + LONGEST) and parts[start] == parts[end] == 1:
+                yield scores[0][start] + scores[1][end], offsets[start][0], offsets[end][1]
 
 
 def judge(answers: Sequence[str], rows: Sequence[Row]) -> float:

@@ -16,10 +16,10 @@ def prompt(tokenizer: Any, row: Row, max_length: int) -> list[int]:
     return list(tokenizer(row["document"], truncation=True, max_length=room)["input_ids"]) + separator
 
 
-def features(tokenizer: Any, row: Row, max_length: int) -> Iterator[Row]:
+def features(tokenizer: Any, row: Row, max_length: int, summary: int = SUMMARY) -> Iterator[Row]:
     """The model's inputs: only the summary and its end are learned."""
     asked = prompt(tokenizer, row, max_length)
-    written = tokenizer(" " + row["summary"].strip(), add_special_tokens=False)["input_ids"][: SUMMARY - 1]
+    written = tokenizer(" " + row["summary"].strip(), add_special_tokens=False)["input_ids"][: summary - 1]
     written = [*written, tokenizer.eos_token_id]
     ids = asked + written
     yield {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": [-100] * len(asked) + written}
