@@ -57,7 +57,7 @@ class Optimization:
         device = self.accelerator.device
         given = self.fast.widened(micro.inputs) if self.deferred else micro.inputs
         layout = self.fast.layout(given)
-        inputs = {key: value.to(device, non_blocking=True) for key, value in given.items()}
+        inputs = {key: moved(value, device) for key, value in given.items()}
         if micro.keys is not None:
             inputs = dict(self.task.augment(inputs, micro.keys))
         return inputs, layout if device.type == "cpu" or layout is None else layout.on(device)
@@ -116,3 +116,8 @@ class Optimization:
     def forget(self) -> None:
         """Drop all gradients."""
         self.optimizer.zero_grad(set_to_none=True)
+
+
+def moved(tensor: Any, device: Any) -> Any:
+    """A tensor of the CPU on a device; a GPU fetches it by itself, from memory that stays in its place."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

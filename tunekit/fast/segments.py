@@ -23,7 +23,9 @@ class Segments:
 
     def on(self, device: Any) -> "Segments":
         """The same on a device."""
-        index, bounds = (each.to(device, non_blocking=True) for each in (self.index, self.bounds))
+        index, bounds = (
+            each.pin_memory().to(device, non_blocking=True) for each in (self.index, self.bounds)
+        )
         return Segments(self.rows, self.width, self.longest, index, bounds)
 
     def flatten(self, wide: Any) -> Any:
