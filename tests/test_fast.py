@@ -81,17 +81,6 @@ def test_families_without_a_bias_by_position_lose_their_padding_on_a_gpu(
     assert as_on_a_gpu(make(family, fast="false")) == ["attention", "unpadded"]
 
 
-@pytest.mark.parametrize("family", ["vit", "dinov2", "swin", "convnext"])
-def test_pictures_are_cut_by_products_on_a_gpu(family: str, make: Callable[..., Fitting]) -> None:
-    fitting = make(family, "image-classification", fast="false")
-    assert as_on_a_gpu(fitting) == ["patches"]
-    convolutions = [m for m in fitting.optimization.model.modules() if type(m) is torch.nn.Conv2d]
-    pictures = torch.rand(2, *fitting.steps.encoded.windows[0].inputs["pixel_values"].shape)
-    found = convolutions[0](pictures)
-    with torch.no_grad():
-        assert torch.allclose(found, convolutions[0](pictures), atol=1e-5)
-
-
 def test_a_family_that_keeps_its_padding_keeps_its_attention_on_a_gpu(make: Callable[..., Fitting]) -> None:
     fitting = make("t5", fast="false")
     assert as_on_a_gpu(fitting) == []

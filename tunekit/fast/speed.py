@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunekit.fast import attention, dropout, patches
+from tunekit.fast import attention, dropout
 from tunekit.fast.segments import widened
 from tunekit.fast.unpadded import Unpadded, find_layers
 from tunekit.tasks.base import IGNORE
@@ -62,8 +62,6 @@ def speed_up(
             model.set_attn_implementation(before)
         else:
             fast.names += ["attention", "unpadded"] if fast.unpadded else ["attention"]
-    if kernels and use_patches(trial):
-        fast.names.append("patches")
     if not kernels and dropout.pays():
         dropout.replace_dropout(model)
         fast.names.append("dropout")
@@ -79,30 +77,28 @@ class Trial:
     loss: Callable[[], Any]
     mask: Any
 
-    def answers(self, *, grad: bool = False) -> tuple[Any, Any]:
-        """The hidden states of real tokens, and the loss, without dropout; `grad` as in training."""
+    def answers(self) -> tuple[Any, Any]:
+        """The hidden states of real tokens, and the loss, without dropout."""
         import torch
 
         seen: list[Any] = []
-        handle = self.stack.register_forward_hook(lambda _, __, output: seen.append(output[0].detach()))
+        handle = self.stack.register_forward_hook(lambda _, __, output: seen.append(output[0]))
         training = self.model.training
         self.model.eval()
         try:
-            with torch.set_grad_enabled(grad):
-                loss = self.loss().detach()
+            with torch.no_grad():
+                loss = self.loss()
         finally:
             handle.remove()
             self.model.train(training)
         (hidden,) = seen
         return (hidden if self.mask is None else hidden[self.mask.bool()]), loss
 
-    def same(
-        self, wanted: tuple[Any, Any], context: AbstractContextManager[Any], *, grad: bool = False
-    ) -> bool:
+    def same(self, wanted: tuple[Any, Any], context: AbstractContextManager[Any]) -> bool:
         """Whether the model answers within a context, and as it should up to rounding."""
         try:
             with context:
-                found = self.answers(grad=grad)
+                found = self.answers()
         except Exception:  # a model may do anything with what it does not know; then it keeps its own way
             return False
         return all((a - b).norm() <= CLOSE * b.norm() for a, b in zip(found, wanted, strict=True))
@@ -117,15 +113,6 @@ def use_attention(trial: Trial) -> bool:
     if can_switch(model) and trial.same(wanted, attention.counted(calls)) and calls:
         return True
     model.set_attn_implementation(before)
-    return False
-
-
-def use_patches(trial: Trial) -> bool:
-    """Cut pictures by products where the model has a convolution for it and then answers alike."""
-    wanted, found = trial.answers(), patches.use_products(trial.stack)
-    if found and trial.same(wanted, nullcontext(), grad=True):
-        return True
-    patches.restore(found)
     return False
 
 
