@@ -200,7 +200,6 @@ def train_with_trainer(name: str, folder: Path, compiled: bool, clock: Clock) ->
         tf32=True,
         logging_steps=10**6,
         logging_nan_inf_filter=False,
-        dataloader_num_workers=4,
         dataloader_persistent_workers=True,
         torch_compile=compiled,
         save_strategy="no",
@@ -226,6 +225,7 @@ def trainer_texts(folder: Path) -> tuple[Any, dict[str, Any]]:
     columns = {key: encoded[key] for key in encoded} | {"labels": [LABELS.index(r["label"]) for r in rows]}
     columns["length"] = [len(ids) for ids in encoded["input_ids"]]
     arguments = {"train_sampling_strategy": "group_by_length", "length_column_name": "length"}
+    arguments["dataloader_num_workers"] = 4
     collator = transformers.DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
     return datasets.Dataset.from_dict(columns), {"arguments": arguments, "collator": collator}
 

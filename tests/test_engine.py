@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.building import difference, gradients, make_fitting
 from tunekit import checkpoint as checkpoints
@@ -245,3 +246,36 @@ def test_bf16_trains_with_weights_in_fp32(make: Callable[..., Fitting]) -> None:
     assert seen[0] == torch.bfloat16
     assert seen[-1] == torch.float32  # the evaluation
     assert all(p.dtype == torch.float32 for p in fitting.optimization.model.parameters())
+
+
+@pytest.mark.parametrize("most", [0.01, 1000.0, None])
+def test_clipping_inside_the_update_is_clipping_before_it(
+    most: float | None, checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    def make(name: str) -> Fitting:
+        (tmp_path / name).mkdir()
+        model = checkpoint("bert", dropout=False)
+        return make_fitting(tmp_path / name, TASK, model, data(TASK), max_grad_norm=most)
+
+    inside, before = make("inside"), make("before")
+    before.optimization.fused = False  # then torch's own clipping comes first
+    for fitting in (inside, before):
+        for step in range(3):
+            fitting.optimization.forget()
+            fitting.optimization.gradients(fitting.steps[step])
+            fitting.optimization.update()
+    pairs = zip(inside.optimization.parameters, before.optimization.parameters, strict=True)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
+
+
+def test_no_update_after_one_that_was_not_finite_moves_a_weight(make: Callable[..., Fitting]) -> None:
+    fitting = make(warmup=0)
+    optimization, steps = fitting.optimization, fitting.steps
+    optimization.gradients(steps[0])
+    optimization.parameters[0].grad.fill_(torch.inf)
+    kept = [p.detach().clone() for p in optimization.parameters]
+    optimization.update()
+    optimization.forget()
+    optimization.gradients(steps[1])
+    optimization.update()
+    assert all(torch.equal(a, b) for a, b in zip(kept, optimization.parameters, strict=True))

@@ -1,5 +1,8 @@
 """The faster ways compute the same step: gradients, dropout, and when a model keeps its own way."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +14,16 @@ import torch
 from tests import tiny
 from tests.building import difference, gradients, make_fitting
 from tunekit import workflow
-from tunekit.engine import Fitting
+from tunekit.engine import Fitting, fit
 from tunekit.fast import products, speed_up
+from tunekit.fast.compiled import compile_layers, layers_of
 from tunekit.fast.dropout import drop, make_mask, replace_dropout
 from tunekit.fast.layout import make_groups, make_layout
 from tunekit.fast.segments import make_segments, widened
 
 TASK = "text-classification"
 LIMIT = 1e-6
+SINGLE = 1e-4  # in single precision
 LENGTHS = [9, 7, 7, 2, 1]
 
 
@@ -260,3 +265,41 @@ def test_groups_hold_every_row_once_and_in_order() -> None:
     assert [length for group in groups for length in group.lengths] == [300, 280, 40, 38, 37, 3]
     assert [group.begin for group in groups][1:] == [group.end for group in groups][:-1]
     assert len(groups) > 1
+
+
+def test_layers_are_those_of_all_stacks_and_not_what_is_inside_of_them(make: Callable[..., Fitting]) -> None:
+    model = make("t5").optimization.model
+    blocks = [module for module in model.modules() if type(module).__name__ == "T5Block"]
+    assert layers_of(model) == blocks
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for CPUs with g++")
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own
+def test_compiled_layers_give_the_gradients_of_the_plain_ones(make: Callable[..., Fitting]) -> None:
+    plain, compiled = make("bert", fast="false"), make("bert")
+    compile_layers(compiled.optimization.model)
+    assert difference(single(plain), single(compiled)) < SINGLE
+
+
+def single(fitting: Fitting) -> dict[str, Any]:
+    """The gradients of one step in single precision."""
+    optimization = fitting.optimization
+    optimization.model.train()
+    optimization.gradients(fitting.steps[0])
+    named = optimization.model.named_parameters()
+    return {name: p.grad.detach().clone() for name, p in named if p.grad is not None}
+
+
+def test_a_short_run_is_not_compiled_by_itself(make: Callable[..., Fitting]) -> None:
+    fitting = make("bert", steps=50)
+    fit(fitting)
+    assert "compiled" not in fitting.optimization.fast.names
+
+
+def test_the_memory_that_a_run_frees_stays_with_it_on_linux() -> None:
+    if not Path("/lib64/ld-linux-x86-64.so.2").exists():
+        pytest.skip("only glibc can be told")
+    code = "from tunekit.fast import keep_memory; print(keep_memory())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

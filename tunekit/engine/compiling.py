@@ -7,8 +7,8 @@ from tunekit.engine.optimization import Optimization
 from tunekit.fast.compiled import compile_layers
 
 WARM, MEASURED = 20, 20  # steps that are made first, and whose time is then measured
-COST = 60.0  # seconds that compiling takes
-GAIN = 0.25  # share of a step that it saves at least
+COST = 30.0  # seconds that compiling takes
+GAIN = 0.15  # share of a step that it saves at least
 
 
 class Compiling:

@@ -37,7 +37,8 @@ class Optimization:
         self.scaler = torch.amp.GradScaler(precision.device, enabled=precision.scales)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         fused = isinstance(optimizer, torch.optim.AdamW) and all(g["fused"] for g in optimizer.param_groups)
-        self.deferred = fused and accelerator.device.type == "cuda" and not precision.scales
+        self.fused = fused and not precision.scales
+        self.deferred = self.fused and accelerator.device.type == "cuda"
         self.bad = torch.zeros((), device=accelerator.device)  # 1 once gradients were not finite
 
     def gradients(self, step: Step) -> Any:
@@ -83,9 +84,10 @@ class Optimization:
         """
         import torch
 
-        if self.deferred:
-            norm = self.update_on_device()
-            self.schedule.step()
+        if self.fused:
+            norm = self.update_fused()
+            if self.deferred or math.isfinite(norm):
+                self.schedule.step()
             return norm
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
@@ -97,10 +99,10 @@ class Optimization:
         self.scaler.update()
         return norm
 
-    def update_on_device(self) -> Any:
-        """The same without asking the device anything; the gradients' norm, shape ().
+    def update_fused(self) -> Any:
+        """The same by fused AdamW, without asking the device anything; the gradients' norm, shape ().
 
-        Fused AdamW divides gradients by `grad_scale` and skips everything where `found_inf` is 1, as for
+        It divides gradients by `grad_scale` and skips everything where `found_inf` is 1, as for
         `torch.amp.GradScaler`: clipping then costs no pass over the gradients of its own.
         """
         import torch

@@ -80,7 +80,7 @@ class Recorder:
             with torch.cuda.graph(graph, pool=self.pool):
                 loss = self.optimization.loss(inputs, layout)
                 loss.backward()
-                norm = self.optimization.update_on_device()
+                norm = self.optimization.update_fused()
         except RuntimeError:
             self.works = False
             generator.graphsafe_set_state(before)  # else it would wait for the recording to end

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 ROUND = 64  # token counts are rounded up to this, so that the shapes of products repeat and stay prepared
-PRICE = 2048  # elements of scores that one more group is worth
+PRICE = 8192  # elements of scores that one more group is worth
 MASKED = -1e30  # what is added to scores that must not count
 
 

@@ -62,7 +62,7 @@ def speed_up(
             model.set_attn_implementation(before)
         else:
             fast.names += ["attention", "unpadded"] if fast.unpadded else ["attention"]
-    if not kernels and dropout.pays():
+    if not kernels:
         dropout.replace_dropout(model)
         fast.names.append("dropout")
     return fast

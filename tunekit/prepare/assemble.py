@@ -11,7 +11,7 @@ from tunekit.data.batches import Steps, pad_token_of
 from tunekit.data.remembered import encode_once
 from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
-from tunekit.fast import Fast, plain, speed_up
+from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
@@ -37,6 +37,7 @@ def assemble(
 
     recipe, section = prepared.recipe, prepared.recipe.train
     use_fastest_exact_fp32()
+    keep_memory()
     accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
     set_seed(section.seed)
     prepared.task.learned = prepared.task.learn(prepared.data.splits["train"])
