@@ -83,6 +83,7 @@ class Recorder:
                 norm = self.optimization.update_fused()
         except RuntimeError:
             self.works = False
+            self.recorded.clear()  # their memory too, which may be what was short
             generator.graphsafe_set_state(before)  # else it would wait for the recording to end
         finally:
             for group, value in zip(optimizer.param_groups, rates, strict=True):
