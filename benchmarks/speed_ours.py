@@ -75,12 +75,19 @@ def evaluate(job: Job) -> Measured:
 
     def timed(fitting: Any, rows: Any, encoded: Any = None, *, tune: bool = False) -> Any:
         score(fitting, rows[: job.warm_rows], tune=tune)
+        task, counts = fitting.optimization.task, list[int]()
+        decode = task.decode
+
+        def counted(row: Any, windows: Any) -> Any:
+            ids = windows[0].outputs["tokens"].tolist() if task.writes else []
+            counts.append(speed_work.written(ids, task.processor.eos_token_id))
+            return decode(row, windows)
+
+        task.decode = counted
         start = time.time()
         scores = score(fitting, rows, encoded, tune=tune)
-        seconds, task = time.time() - start, fitting.optimization.task
+        seconds, tokens = time.time() - start, sum(counts)
         metric = scores.metrics[job.workload.task.metric].value
-        outputs = [window.outputs["tokens"].tolist() for window in encoded.windows] if task.writes else []
-        tokens = sum(speed_work.written(each, task.processor.eos_token_id) for each in outputs)
         found.update(seconds=seconds, rows=len(rows), written=tokens, metric=metric)
         raise Enough
 
