@@ -263,7 +263,7 @@ def trainer_pictures(folder: Path) -> tuple[Any, dict[str, Any]]:
                     "labels": LABELS.index(path.parent.name),
                 }
 
-    further = {"remove_unused_columns": False, "dataloader_num_workers": 8}
+    further = {"remove_unused_columns": False, "dataloader_num_workers": 14}
     return Pictures(), {"arguments": further, "collator": transformers.default_data_collator}
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers.masking_utils import bidirectional_mask_function
 
 from tests import tiny
 from tests.building import difference, gradients, make_fitting
 from tunekit import workflow
 from tunekit.engine import Fitting, fit
-from tunekit.fast import products, speed_up
+from tunekit.fast import attention, products, speed_up
 from tunekit.fast.compiled import compile_layers, layers_of
 from tunekit.fast.dropout import drop, make_mask, replace_dropout
 from tunekit.fast.layout import make_groups, make_layout
@@ -90,6 +91,23 @@ def test_a_family_that_keeps_its_padding_keeps_its_attention_on_a_gpu(make: Call
     fitting = make("t5", fast="false")
     assert as_on_a_gpu(fitting) == []
     assert fitting.optimization.model.config._attn_implementation == "sdpa"
+
+
+def test_pictures_take_the_attention_on_a_gpu(make: Callable[..., Fitting]) -> None:
+    assert as_on_a_gpu(make("vit", "image-classification", fast="false")) == ["attention"]
+
+
+def test_no_mask_is_made_where_nothing_is_hidden() -> None:
+    sizes = {"batch_size": 2, "q_length": 5, "kv_length": 5, "allow_is_bidirectional_skip": True}
+    assert attention.make_mask(**sizes, attention_mask=None) is None
+
+
+def test_padding_is_hidden() -> None:
+    sizes = {"batch_size": 2, "q_length": 3, "kv_length": 3, "allow_is_bidirectional_skip": True}
+    padded = torch.tensor([[True, True, True], [True, True, False]])
+    both = bidirectional_mask_function
+    mask = attention.make_mask(**sizes, attention_mask=padded, mask_function=both)
+    assert mask.expand(2, 1, 3, 3)[:, 0, 0].tolist() == padded.tolist()
 
 
 def test_sizes_on_a_gpu_are_few() -> None:

@@ -30,10 +30,22 @@ def counted(calls: list[str]) -> Iterator[None]:
 def register() -> None:
     """Make the attention known to transformers, with the masks that its own fused attention gets."""
     from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
 
     AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+    AttentionMaskInterface.register(NAME, make_mask)
+
+
+def make_mask(**given: Any) -> Any:
+    """The mask of transformers' own fused attention; None where nothing is hidden.
+
+    transformers 5.17 makes one of all tokens while a GPU records, and attention is then slow.
+    """
+    from transformers.masking_utils import sdpa_mask
+
+    skips, hidden = given.get("allow_is_bidirectional_skip"), ("attention_mask", "local_size")
+    if skips and all(given.get(name) is None for name in hidden):
+        return None
+    return sdpa_mask(**given)
 
 
 def keep_uncompiled() -> None:

@@ -58,7 +58,7 @@ def speed_up(
     before = model.config._attn_implementation
     if not own_attention and use_attention(trial):
         fast.unpadded = use_unpadded(trial, segments=kernels)
-        if kernels and not fast.unpadded:  # torch's own is as good where there is padding
+        if kernels and mask is not None and not fast.unpadded:  # torch's own is as good with padding
             model.set_attn_implementation(before)
         else:
             fast.names += ["attention", "unpadded"] if fast.unpadded else ["attention"]
