@@ -6,7 +6,7 @@ in fp32, so that scores and answers are those of the saved model wherever it is 
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from tunekit.stats import Estimate
 from tunekit.tasks.base import Answer, Task
 
 CPU_TOKENS, GPU_TOKENS = 1024, 65536  # padded tokens per batch
-WRITING = 4  # times that, where an answer takes many small forwards
+CPU_WRITTEN, GPU_WRITTEN = 8192, 262144  # the same, where an answer takes many small forwards
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def decoded(
 
     device = next(model.parameters()).device
     processes = accelerator.num_processes if accelerator else 1
-    tokens = (CPU_TOKENS if device.type == "cpu" else GPU_TOKENS) * (WRITING if task.writes else 1)
-    batches = pack(task.work(encoded.lengths), tokens)
+    batches = pack(task.work(encoded.lengths), batch_tokens(device.type, writes=task.writes))
     outputs: dict[int, dict[str, Any]] = {}
     training = model.training
     model.eval()
-    with torch.inference_mode(), plain_attention(model, device):
+    own = nullcontext() if task.writes else plain_attention(model, device)
+    with torch.inference_mode(), own:
         for batch in batches[accelerator.process_index if accelerator else 0 :: processes]:
             tick()
             outputs |= run_batch(task, model, encoded, batch, device)
@@ -107,9 +107,19 @@ def decoded(
     ]
 
 
+def batch_tokens(device: str, *, writes: bool) -> int:
+    """Padded tokens of a batch."""
+    if writes:
+        return CPU_WRITTEN if device == "cpu" else GPU_WRITTEN
+    return CPU_TOKENS if device == "cpu" else GPU_TOKENS
+
+
 @contextmanager
 def plain_attention(model: Any, device: Any) -> Iterator[None]:
-    """On CPUs compute attention as plain products: in small batches that is faster than torch's fused one."""
+    """On CPUs compute attention as plain products: in small batches that is faster than torch's fused one.
+
+    What writes keeps the fused one: it repeats no keys for groups of heads, token after token.
+    """
     before = getattr(model.config, "_attn_implementation", None)
     if device.type != "cpu" or before in (None, "eager"):
         yield

@@ -1,6 +1,6 @@
 """Where the real tokens of a padded batch are, and how attention groups its rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ class Group:
 
     begin: int  # its first token in the flat batch
     lengths: list[int]
+    made: dict[int, tuple[Any, Any]] = field(default_factory=dict)  # places, by the number of heads
 
     @cached_property
     def longest(self) -> int:
@@ -39,30 +40,55 @@ class Group:
         return torch.arange(self.longest)[None] < torch.tensor(self.lengths)[:, None]
 
     @cached_property
-    def index(self) -> Any:
-        """The place of each token among those of the padded rows, shape (tokens,)."""
-        return self.real.reshape(-1).nonzero().squeeze(1)
-
-    @cached_property
     def mask(self) -> Any:
         """What is added to scores, shape (rows, 1, 1, longest)."""
         import torch
 
         return torch.zeros(self.real.shape).masked_fill_(~self.real, MASKED)[:, None, None]
 
+    def places(self, heads: int) -> tuple[Any, Any]:
+        """Where padded rows find their tokens, shape (rows * heads * longest,), and where tokens find theirs.
+
+        The first are places in the flat batch of tokens and heads, and padding takes the last token of its
+        row; the second are places in the padded rows, shape (tokens * heads,).
+        """
+        if heads not in self.made:
+            self.made[heads] = self.make_places(heads)
+        return self.made[heads]
+
+    def make_places(self, heads: int) -> tuple[Any, Any]:
+        """See `places`."""
+        import torch
+
+        lengths, position = torch.tensor(self.lengths)[:, None], torch.arange(self.longest)
+        first = self.begin + lengths.cumsum(0) - lengths
+        token = first + torch.minimum(position, lengths - 1)  # (rows, longest)
+        head = torch.arange(heads)
+        found = token[:, None] * heads + head[:, None]  # (rows, heads, longest)
+        row = torch.arange(len(self.lengths))[:, None, None]
+        back = (row * heads + head) * self.longest + position[:, None]  # (rows, longest, heads)
+        return found.reshape(-1), back[self.real].reshape(-1)
+
     def pad(self, flat: Any) -> Any:
-        """The rows of a flat batch, shape (tokens, heads, size), as (rows, heads, longest, size)."""
-        part, count = flat[self.begin : self.end], len(self.lengths)
-        if not self.even:
-            padded = part.new_zeros(count * self.longest, *part.shape[1:])
-            part = padded.index_copy_(0, self.index, part)
-        return part.reshape(count, self.longest, *part.shape[1:]).transpose(1, 2)
+        """The rows of a flat batch, shape (tokens, heads, size), as (rows, heads, longest, size).
+
+        Padding holds copies of real tokens: it is masked where it is read, and nobody reads what it gives.
+        """
+        heads, size = flat.shape[1:]
+        rows = flat.reshape(-1, size).index_select(0, self.places(heads)[0])
+        return rows.view(len(self.lengths), heads, self.longest, size)
+
+    def silence(self, wide: Any) -> Any:
+        """Zeros for the padding of padded rows."""
+        return wide if self.even else wide.mul_(self.real[:, None, :, None])
 
     def unpad(self, wide: Any, flat: Any) -> None:
         """Write padded rows into the flat batch; the reverse of `pad`."""
-        rows = wide.transpose(1, 2).reshape(-1, *flat.shape[1:])
-        part = flat[self.begin : self.end]
-        part.copy_(rows if self.even else rows.index_select(0, self.index))
+        import torch
+
+        heads, size = flat.shape[1:]
+        part = flat.view(-1, size)[self.begin * heads : self.end * heads]
+        torch.index_select(wide.reshape(-1, size), 0, self.places(heads)[1], out=part)
 
     def added(self, like: Any, bias: Any, causal: bool) -> tuple[Any, ...]:
         """What is added to scores: a bias by position, and masks."""
@@ -92,6 +118,12 @@ class Layout:
         """(tokens, size) as (rows * width, size), with zeros for padding."""
         wide = flat.new_zeros(self.rows * self.width, flat.shape[-1])
         return wide.index_copy_(0, self.index[: self.real], flat[: self.real])
+
+    def unwritten(self, like: Any) -> Any:
+        """A flat batch of which the tokens are yet to be written, and the copies are zeros."""
+        import torch
+
+        return self.silence(torch.empty_like(like, memory_format=torch.contiguous_format))
 
     def silence(self, flat: Any) -> Any:
         """Zeros for the copies."""

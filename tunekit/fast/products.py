@@ -17,9 +17,12 @@ class Kept:
     mask: Any  # of dropout; None without
 
 
-def attended(q: Any, k: Any, v: Any, added: Sequence[Any], scale: float, rate: float) -> tuple[Any, Kept]:
-    """Attention of rows of one length, shape (rows, heads, tokens, size), and what its backward needs."""
-    scores = q.matmul(k.transpose(-1, -2)).mul_(scale)
+def attended(q: Any, k: Any, v: Any, added: Sequence[Any], rate: float) -> tuple[Any, Kept]:
+    """Attention of rows of one length, shape (rows, heads, tokens, size), and what its backward needs.
+
+    The queries are scaled already: there are fewer of them than of scores.
+    """
+    scores = q.matmul(k.transpose(-1, -2))
     for each in added:
         if each is not None:
             scores.add_(each)
@@ -30,7 +33,10 @@ def attended(q: Any, k: Any, v: Any, added: Sequence[Any], scale: float, rate: f
 
 
 def differentiated(out: Any, q: Any, k: Any, v: Any, kept: Kept, scale: float) -> tuple[Any, Any, Any, Any]:
-    """The gradients of q, k, v and of what was added to the scores, given that of the output."""
+    """The gradients of q, k, v and of what was added to the scores, given that of the output.
+
+    The queries are scaled, and their gradient is that of the queries before.
+    """
     import torch
 
     p, mask = kept.probabilities, kept.mask
@@ -41,7 +47,7 @@ def differentiated(out: Any, q: Any, k: Any, v: Any, kept: Kept, scale: float) -
     dropped = p if mask is None else p * mask
     d_v = dropped.transpose(-1, -2).matmul(out)
     d_q = scores.matmul(k).mul_(scale)
-    d_k = scores.transpose(-1, -2).matmul(q).mul_(scale)
+    d_k = scores.transpose(-1, -2).matmul(q)
     return d_q, d_k, d_v, scores
 
 
@@ -60,7 +66,8 @@ def padded() -> Any:
 
         @staticmethod
         def forward(ctx: Any, q: Any, k: Any, v: Any, mask: Any, bias: Any, scale: float, rate: float) -> Any:
-            out, kept = attended(q, k, v, (bias, mask), scale, rate)
+            q = q * scale
+            out, kept = attended(q, k, v, (bias, mask), rate)
             ctx.save_for_backward(q, k, v, kept.probabilities, kept.mask, bias)
             ctx.scale = scale
             return out
@@ -95,28 +102,29 @@ def flat() -> Any:
             scale: float,
             rate: float,
         ) -> Any:
-            out = torch.zeros_like(q, memory_format=torch.contiguous_format)
-            saved = []
+            out = layout.unwritten(q)
+            kept = []
             for group in layout.groups:
-                rows = [group.pad(each) for each in (q, k, v)]
-                wide, kept = attended(rows[0], rows[1], rows[2], group.added(q, bias, causal), scale, rate)
+                queries, keys, values = (group.pad(each) for each in (q, k, v))
+                queries.mul_(scale)
+                wide, found = attended(queries, keys, values, group.added(q, bias, causal), rate)
                 group.unpad(wide, out)
-                saved += [kept.probabilities, kept.mask]
-            ctx.save_for_backward(q, k, v, bias, *saved)
+                kept += [queries, keys, values, found.probabilities, found.mask]
+            ctx.save_for_backward(bias, *kept)
             ctx.layout, ctx.scale = layout, scale
             return out
 
         @staticmethod
         def backward(ctx: Any, d_out: Any) -> Any:
-            q, k, v, bias, *saved = ctx.saved_tensors
-            gradients = [torch.zeros_like(each, memory_format=torch.contiguous_format) for each in (q, k, v)]
+            bias, *kept = ctx.saved_tensors
+            gradients = [ctx.layout.unwritten(d_out) for _ in range(3)]
             d_bias = torch.zeros_like(bias) if ctx.needs_input_grad[3] else None
-            for group, probabilities, mask in zip(ctx.layout.groups, saved[::2], saved[1::2], strict=True):
-                rows = [group.pad(each) for each in (d_out, q, k, v)]
-                kept = Kept(probabilities, mask)
-                *found, scores = differentiated(rows[0], rows[1], rows[2], rows[3], kept, ctx.scale)
-                for wide, whole in zip(found, gradients, strict=True):
-                    group.unpad(wide, whole)
+            each_of = (kept[number::5] for number in range(5))
+            for group, queries, keys, values, p, mask in zip(ctx.layout.groups, *each_of, strict=True):
+                wide = group.silence(group.pad(d_out))
+                *found, scores = differentiated(wide, queries, keys, values, Kept(p, mask), ctx.scale)
+                for each, whole in zip(found, gradients, strict=True):
+                    group.unpad(each, whole)
                 if d_bias is not None:
                     part = d_bias[:, :, : group.longest, : group.longest]
                     part += summed_to(scores, part)

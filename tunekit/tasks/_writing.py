@@ -29,6 +29,17 @@ def written_logits(model: Model, inputs: Inputs, *, shifted: bool) -> tuple[Any,
     return found, labels.reshape(-1).index_select(0, places)
 
 
+def write(model: Model, inputs: Inputs) -> Any:
+    """What a model writes, shape (rows, tokens), by its own generation settings.
+
+    On CPUs keys and values get their place for all tokens at once: to make it longer with every token is to
+    copy them all every time.
+    """
+    fixed = inputs["input_ids"].device.type == "cpu" and getattr(model, "_can_compile_fullgraph", False)
+    cache = {"cache_implementation": "static", "disable_compile": True} if fixed else {}
+    return model.generate(**inputs, **cache)
+
+
 @contextmanager
 def only(wanted: bool, head: Any, places: Any) -> Iterator[list[bool]]:
     """Let a head see only some places of what it is given, if `wanted`; the list tells whether it did."""

@@ -11,7 +11,7 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
-from tunekit.tasks._writing import written_logits
+from tunekit.tasks._writing import write, written_logits
 from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
 
 CONTINUES = "AutoModelForCausalLM"
@@ -144,7 +144,7 @@ class Summarization(Task):
         return cross_entropy(logits.float(), tokens)
 
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
-        written = model.generate(**inputs)
+        written = write(model, inputs)
         read = inputs["input_ids"].shape[1] if self.continues else 1  # the start token of the decoder
         return {"tokens": written[:, read:]}  # (windows, tokens written)
 
