@@ -12,6 +12,7 @@ import tunekit
 ROOT = Path(tunekit.__file__).parent
 RANKS = {
     **dict.fromkeys(["errors", "console", "environment", "metrics", "stats"], 0),
+    "network": 1,
     "tasks": 1,
     "recipe": 2,
     "data": 3,
@@ -19,7 +20,7 @@ RANKS = {
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
     "engine": 7,
-    **dict.fromkeys(["card", "doctor", "prepare", "rescore", "finish", "launch"], 8),
+    **dict.fromkeys(["card", "doctor", "hub", "prepare", "rescore", "finish", "launch"], 8),
     "workflow": 9,
     **dict.fromkeys(["cli", "__init__"], 10),
     "__main__": 11,

@@ -17,7 +17,12 @@ from tunekit.recipe.secrets import is_secret, refusal, secrets_in
 from tunekit.recipe.sections import Recipe, Section, TaskSection
 from tunekit.recipe.sentences import sentence, written
 
-MAIN_KEYS = {"task": "name", "model": "name", "data": "path"}  # `model: ID` is short for `model: {name: ID}`
+MAIN_KEYS = {
+    "task": "name",
+    "model": "name",
+    "data": "path",
+    "hub": "repo",
+}  # `model: ID` is short for `model: {name: ID}`
 BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of another key makes meaningless
     ("data", "path"): (("data", "splits"), ("data", "columns"), ("data", "config"), ("data", "revision")),
     ("model", "name"): (("model", "revision"),),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -69,6 +70,14 @@ def one_character(separator: str) -> str:
     if len(sign) != 1 or sign in '\r\n"':
         raise ValueError("give one character, such as ; or \\t for a tab")
     return sign
+
+
+def repository(name: str) -> str:
+    """Refuse what is no id of a repository of the Hub."""
+    part = r"(?!-|\.)(?!.*(--|\.\.))[\w.-]{1,96}(?<!-|\.)(?<!\.git)"
+    if not re.fullmatch(rf"{part}/{part}", name, re.ASCII):
+        raise ValueError("give user/name, of letters, digits, dots, dashes and underscores")
+    return name
 
 
 def naming_any(splits: dict[str, str | None]) -> dict[str, str | None]:
@@ -166,6 +175,27 @@ class TrainSection(Section):
         return self
 
 
+class BenchmarkSection(Section):
+    """A benchmark of the Hub that the test split is of: its scores are listed there."""
+
+    dataset: str = Field(min_length=3, description="Hub id of the benchmark")
+    task_id: str = Field(min_length=1, description="one of the benchmark's tasks")
+    metric: str = Field(min_length=1, description="which of the task's metrics it lists")
+
+
+class HubSection(Section):
+    """Where a finished run is pushed to. Tokens have no place here: HF_TOKEN, or hf auth login."""
+
+    repo: Annotated[str, AfterValidator(repository)] | None = Field(
+        None, description="Hub id; the run is pushed there at its end"
+    )
+    private: bool = Field(True, description="whether only you, or your organization, can see it")
+    revision: str | None = Field(None, min_length=1, description="branch to push to")
+    create_pr: bool = Field(False, description="propose the files as a pull request")
+    card: str | None = Field(None, min_length=1, description="template of the model card; Jinja")
+    benchmark: BenchmarkSection | None = Field(None, description="benchmark that the scores are of")
+
+
 class TaskSection(Section):
     """The task's name and its own options, which the recipe writes side by side."""
 
@@ -181,6 +211,7 @@ class Recipe(Section):
     data: DataSection
     train: TrainSection = TrainSection()
     metrics: list[str] = Field([], description="further metrics by name, or the path of an evaluate module")
+    hub: HubSection = HubSection()
 
     @model_validator(mode="after")
     def holds_no_secret(self) -> Self:
@@ -201,5 +232,6 @@ class Recipe(Section):
 
     @property
     def fingerprint(self) -> str:
-        """64 hex digits that change with any setting."""
-        return hashlib.sha256(json.dumps(self.resolved(), sort_keys=True).encode()).hexdigest()
+        """64 hex digits that change with any setting but where the run is pushed to."""
+        settings = {key: value for key, value in self.resolved().items() if key != "hub"}
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
