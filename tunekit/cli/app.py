@@ -1,0 +1,56 @@
+"""The application, what its commands have in common, and how results are shown."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tunekit.console import duration, out, score, table
+from tunekit.environment import configure, process_index
+
+app = typer.Typer(
+    name="tunekit",
+    help="Fine-tune pretrained checkpoints on the classic tasks, from a YAML recipe.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to override.")
+]
+RunOrModel = Annotated[
+    str, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, a model folder, or a Hub id.")
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results, warnings and errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use no network.")]
+
+
+def begin(*, as_json: bool, quiet: bool = False, offline: bool = False) -> None:
+    """Set up how to talk, and what the libraries may do."""
+    out.json, out.quiet = as_json, quiet
+    out.speaks = process_index() == 0
+    configure(offline=offline)
+
+
+def show(run: str, status: str, metrics: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Print the result of a run: its metrics with their intervals, how long it took, and where it is."""
+    seconds = facts.get("timings", {}).get("total")
+    document = {"run": run, "status": status, "metrics": metrics, "seconds": seconds}
+    rows = [
+        [f"{split} {name}", score(each["value"]), interval(each), str(each["n"])]
+        for split, scores in metrics.items()
+        for name, each in scores.items()
+    ]
+    lines = [table(["metric", "value", "95 % interval", "n"], rows)] if rows else []
+    took = f" in {duration(seconds)}" if seconds else ""
+    out.result(document, "\n".join([*lines, f"{status}{took}: {run}"]))
+
+
+def interval(score: dict[str, Any]) -> str:
+    """A metric's interval as text."""
+    return "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"

@@ -1,0 +1,134 @@
+"""The commands that make and use runs. What is heavy is imported inside."""
+
+import sys
+from contextlib import nullcontext
+from itertools import chain, islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunekit.cli.app import AsJson, Debug, Offline, Output, Overrides, Quiet, RunOrModel, begin, show
+from tunekit.console import as_json as to_json
+from tunekit.console import out, table
+from tunekit.errors import InputError
+
+
+def finetune(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")],
+    overrides: Overrides = None,
+    output: Output = None,
+    resume: Annotated[str, typer.Option(help="auto, never, or the path of a run or checkpoint.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin a run anew.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, show the resolved recipe, write nothing.")
+    ] = False,
+    offline: Offline = False,
+    processes: Annotated[
+        str, typer.Option(help="Processes on this machine, or auto for one per GPU.")
+    ] = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Check, train, evaluate and save, as a recipe says; the same command continues an interrupted run."""
+    begin(as_json=as_json, quiet=quiet, offline=offline)
+    from tunekit import recipe as recipes
+    from tunekit.launch import relaunched
+
+    # its errors come before anything heavy is imported
+    settings = recipes.load(recipe, overrides or [], out.say)
+    if dry_run:
+        out.say(settings.to_yaml().rstrip())
+    elif relaunched(processes):
+        return
+    from tunekit import workflow
+
+    run = workflow.finetune(
+        settings, name=Path(recipe).stem, output=output, resume=resume, overwrite=overwrite, dry_run=dry_run
+    )
+    show(str(run.path), "checked" if dry_run else run.status, {} if dry_run else run.metrics(), run.facts)
+
+
+def evaluate(
+    run_or_model: RunOrModel,
+    overrides: Overrides = None,
+    split: Annotated[
+        str | None, typer.Option(help="The split to score; by default test, else validation.")
+    ] = None,
+    output: Output = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score a split with a finished model; write metrics and predictions."""
+    begin(as_json=as_json, quiet=quiet, offline=offline)
+    from tunekit import workflow
+
+    target, metrics = workflow.evaluate(run_or_model, *(overrides or []), split=split, output=output)
+    show(str(target), "finished", metrics, {})
+
+
+def predict(
+    run_or_model: RunOrModel,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--input", "-i", help="A file of rows, a picture, a folder of pictures, or - for standard input."
+        ),
+    ] = "-",
+    output: Output = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="ROLE=COLUMN, where it cannot be inferred.")
+    ] = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Answer rows: one JSON line for each, in order."""
+    begin(as_json=True, quiet=quiet, offline=offline)
+    from tunekit import workflow
+
+    if output and Path(source).exists() and output.resolve() == Path(source).resolve():
+        raise InputError(f"--output {output} is the input itself; name another file")
+    answers = workflow.predict(run_or_model, source, roles_and_columns(column or []))
+    first = list(islice(answers, 1))  # what is wrong shows before anything is written
+    with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
+        for answer in chain(first, answers):
+            file.write(to_json(answer) + "\n")
+
+
+def doctor(
+    recipe: Annotated[
+        str, typer.Option("--resume", metavar="RECIPE", help="Prove that its runs survive being killed.")
+    ],
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Keep the trial's runs in this folder.")
+    ] = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Prove on a few steps of a recipe that a killed run ends with the bytes of a whole one."""
+    begin(as_json=as_json, quiet=quiet, offline=offline)
+    from tunekit import doctor as trial
+    from tunekit import recipe as recipes
+
+    proof = trial.prove_resume(recipes.load(recipe, overrides or [], out.say), output)
+    document = {"exact": proof.exact, "resumed_at": proof.resumed_at, "files": proof.files}
+    rows = [[name, "equal" if equal else "differs"] for name, equal in proof.files.items()]
+    out.result(document, f"{table(['file', 'killed and whole'], rows)}\n{trial.verdict(proof)}")
+    if not proof.exact:
+        raise typer.Exit(1)
+
+
+def roles_and_columns(pairs: list[str]) -> dict[str, str]:
+    """ROLE=COLUMN arguments by role."""
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise InputError(f"--column {wrong[0]!r} is no ROLE=COLUMN; write for example --column text=review")
+    return dict(pair.split("=", 1) for pair in pairs)
