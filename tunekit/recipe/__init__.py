@@ -1,6 +1,6 @@
 """Recipes: what to fine-tune, on what, and how; read, overridden and checked before anything heavy loads."""
 
-from tunekit.recipe.build import find, load, of_model, shipped
+from tunekit.recipe.build import find, load, of_data, of_model, shipped, shipped_folder
 from tunekit.recipe.sections import SPLITS, DataSection, ModelSection, Recipe, TrainSection
 
 __all__ = [
@@ -11,6 +11,8 @@ __all__ = [
     "TrainSection",
     "find",
     "load",
+    "of_data",
     "of_model",
     "shipped",
+    "shipped_folder",
 ]

@@ -101,11 +101,24 @@ def of_model(task: dict[str, Any], folder: Path, overrides: Sequence[str]) -> Re
     return check(override(draft, settings, lambda _: None))
 
 
+def of_data(path: str, overrides: Sequence[str]) -> Recipe:
+    """A recipe for data of which nothing else is known: task and model are stand-ins."""
+    problems = Problems()
+    settings = parse_all(overrides, problems)
+    values = {"task": {"name": tasks.names()[0]}, "model": {"name": "none"}, "data": {"path": path}}
+    draft = Draft("the command line", values, {}, problems.found)
+    return check(override(draft, settings, lambda _: None))
+
+
 def shipped() -> dict[str, Path]:
     """The recipes that come with tunekit, by name."""
+    return {path.stem: path for path in sorted(shipped_folder().glob("*.yaml"))}
+
+
+def shipped_folder() -> Path:
+    """Where the shipped recipes and their schema are: in the package, or beside it in a clone."""
     package = Path(tunekit.__file__).parent
-    folder = next(place for place in (package / "recipes", package.parent / "recipes") if place.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return next(place for place in (package / "recipes", package.parent / "recipes") if place.is_dir())
 
 
 def find(recipe: str | Path) -> Path:

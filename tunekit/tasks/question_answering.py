@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tunekit import metrics
-from tunekit.errors import cut
+from tunekit.tasks._answers import columns_of, found_in, share_found
+from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, limit_of
 from tunekit.tasks.base import (
     Answer,
-    Corrected,
     Example,
     Inputs,
     Model,
@@ -24,6 +24,8 @@ from tunekit.tasks.base import (
     encodings,
 )
 
+MOST_ANSWERS = 0.5  # share of answers that must stand in their contexts for data to be meant for this
+WRITTEN = "answers in words of their own are no task yet: choose another task with --task NAME"
 CANDIDATES = 20  # spans of each window that are looked at: neighbouring windows find the same ones
 OURS = ("context_mask", "null_position", "start_positions", "end_positions")  # inputs that no model gets
 
@@ -65,6 +67,32 @@ class QuestionAnswering(Task):
         allow_no_answer: bool = Field(False, description="questions may have no answer, as in SQuAD v2")
 
     options: Options
+
+    @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """Questions, contexts, and answers that stand in them."""
+        found = columns_of({**cls.inputs, **cls.targets}, seen)
+        if found is None:
+            return None
+        share, empty = share_found(found["context"], found["answers"])
+        structured = "text" not in found["answers"].kinds
+        why = f"{share:.0%} of the answers in {found['answers'].name!r} stand in {found['context'].name!r}"
+        texts = [found["question"], found["context"]]
+        limit, said = limit_of(texts, 384, "longer ones become overlapping windows")
+        return Guess(
+            CERTAIN if structured and share > MOST_ANSWERS else NAMED,
+            {role: column.name for role, column in found.items()},
+            why,
+            options={"allow_no_answer": True} if empty else {},
+            lengths={"max_length": max(limit, 128)},
+            notes={
+                "allow_no_answer": f"{empty:,} of the first {seen.rows:,} questions have none",
+                "max_length": said,
+            },
+            obstacle=None
+            if share > MOST_ANSWERS
+            else f"{why}, and an answer must be a part of it; {WRITTEN}",
+        )
 
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
@@ -219,24 +247,6 @@ class QuestionAnswering(Task):
 
 
 NOTHING: Mapping[str, Any] = {"answer": "", "start": None, "end": None, "score": 0.0}
-
-
-def found_in(context: str, text: str, start: int | None) -> tuple[int | None, str]:
-    """Where an answer starts in its context, and what there is to say of it.
-
-    A start that is wrong or absent is found where the context tells it.
-    """
-    shown, first = repr(cut(text)), context.find(text)
-    if start is not None and start >= 0 and context.startswith(text, start):
-        return start, ""
-    if first < 0:
-        return start, f"the answer {shown} is not in the context"
-    alone = first == context.rfind(text)
-    if start is None:
-        return first, "" if alone else Corrected(f"the answer {shown} is taken to be the first of its kind")
-    if alone:
-        return first, Corrected(f"the answer {shown} starts at {first}, not at {start}")
-    return start, f"the answer {shown} does not start at {start}, but in more than one other place"
 
 
 def places_of(encoding: Any) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Summarization: a short text that says what a long one says, written by the model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
+from tunekit.tasks._guess import BY_NAME, Column, Guess, Seen, limit_of
 from tunekit.tasks._writing import write, written_logits
 from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
 
@@ -21,6 +22,8 @@ KEPT = (
     "bos_token_id",
 )  # of a checkpoint's generation settings
 SHORTEST = 8  # tokens of a document that are worth reading
+LONGER = 1.5  # times a summary is a document, at least, where names alone do not tell
+MUCH_LONGER = 2.5  # where no name tells
 
 
 class Summarization(Task):
@@ -86,6 +89,31 @@ class Summarization(Task):
                 f"task.prefix and task.separator take {around} of the {options.max_document} tokens of "
                 "task.max_document, which leaves no room for a document; shorten them, or raise it"
             )
+
+    @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """A column of long texts, and one of short texts that do not repeat."""
+        roles = {**cls.inputs, **cls.targets}
+        found = long_and_short(seen, roles) if seen.knows(roles) else None
+        if found is None:
+            return None
+        document, (role, summary) = found
+        called = {
+            "document": document.called(roles["document"].names),
+            role: summary.called(roles[role].names),
+        }
+        read, wrote = limit_of([document], 512), limit_of([summary], 256)
+        several = seen.find("summaries", roles["summaries"], [document, summary])
+        columns = {"document": document.name, role: summary.name}
+        columns |= {"summaries": several.name} if several and several.items is not None else {}
+        why = f"{document.name!r} holds {document.describe()}, and {summary.name!r} {summary.describe()}"
+        return Guess(
+            BY_NAME[min(2 if name in seen.given else how for name, how in called.items())],
+            columns,
+            why,
+            lengths={"max_document": read[0], "max_summary": wrote[0]},
+            notes={"max_document": read[1], "max_summary": wrote[1]},
+        )
 
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
@@ -207,3 +235,30 @@ class Summarization(Task):
             **({"length_penalty": self.options.length_penalty} if self.options.beams > 1 else {}),
         )
         return model
+
+
+def long_and_short(seen: Seen, roles: Mapping[str, Role]) -> tuple[Column, tuple[str, Column]] | None:
+    """A column of documents, and the one of their summaries with its role; None where there are none."""
+    summary, role = seen.find("summary", roles["summary"]), "summary"
+    if summary is None and (several := seen.find("summaries", roles["summaries"])) is not None:
+        summary, role = several, "summaries"
+    document = seen.find("document", roles["document"], [summary] if summary else [])
+    document = document or next(iter(seen.texts([summary] if summary else [])), None)
+    if document is None:
+        return None
+    if summary is None:
+        others = seen.texts([document])
+        summary = others[0] if len(others) == 1 else None
+    if summary is None or (role == "summary" and not is_summary(summary, document, roles, seen)):
+        return None
+    return document, (role, summary)
+
+
+def is_summary(summary: Column, document: Column, roles: Mapping[str, Role], seen: Seen) -> bool:
+    """Whether texts are so much shorter than documents, and so different, that they can sum them up."""
+    if "summary" in seen.given:
+        return True
+    times = document.usual_words / max(1, summary.usual_words)
+    surely = summary.called([roles["summary"].column]) == 2
+    least = 1 if surely else LONGER if summary.called(roles["summary"].names) else MUCH_LONGER
+    return times >= least and 2 * summary.distinct > len(summary.values) and (surely or summary.is_texts)
