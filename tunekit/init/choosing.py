@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tunekit import tasks
 from tunekit.errors import InputError, listing
-from tunekit.tasks._guess import Guess, Seen
+from tunekit.tasks._guess import NAMED, Guess, Seen
 from tunekit.tasks.base import Task
 
 MARGIN = 0.05  # by which the likeliest task must be ahead
@@ -40,7 +40,7 @@ def choose(seen: Seen, task: str | None, source: str) -> Choice:
             seen, and how to say what is meant.
     """
     found = choices(seen) if task is None else of_task(seen, task, source)
-    found = [choice for choice in found if task or not leaves_media(seen, choice.guess)]
+    found = [choice for choice in found if task or not leaves_the_best(seen, choice.guess)]
     if not found:
         raise InputError(
             f"no task fits {source}: {described(seen)}. If one does, say which with --task NAME (of "
@@ -85,10 +85,14 @@ def with_id(guess: Guess, given: Mapping[str, str]) -> Guess:
     return replace(guess, columns={**guess.columns, **extra})
 
 
-def leaves_media(seen: Seen, guess: Guess) -> bool:
-    """Whether rows are about files of sound or film that a task would not look at."""
-    used = guess.columns.values()
-    return any(column.is_media and column.name not in used for column in seen.columns)
+def leaves_the_best(seen: Seen, guess: Guess) -> bool:
+    """Whether rows are about something that a task would not look at: files of sound or film, or lists.
+
+    Lists may stand beside columns that are called as usual.
+    """
+    unused = [column for column in seen.columns if column.name not in guess.columns.values()]
+    lists = any(not column.distinct for column in unused)
+    return any(column.is_media for column in unused) or (lists and guess.likelihood < NAMED)
 
 
 def described(seen: Seen) -> str:

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ ENCODINGS = (  # that are told apart where a file is not in UTF-8
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r"),
     *("gb18030", "shift_jis", "big5", "euc_kr"),
 )
+SWAPPED = {"cp1251": "koi8_r", "koi8_r": "cp1251"}
+FOREIGN = re.compile(r"[\u0370-\u1fff\u2c00-\U0003ffff]+")  # letters that are not Latin
+MIXED = re.compile(rf"(?<=[A-Za-z]){FOREIGN.pattern}|{FOREIGN.pattern}(?=[A-Za-z])")
 JUDGED = (20_000, 2_000)  # bytes that an encoding is judged by, and again where that tells nothing
 SHOWN = 40  # characters of an example
 
@@ -89,9 +93,23 @@ def encoding_of_bytes(content: bytes) -> str:
     for most in JUDGED:
         best = from_bytes(cut_lines(lines, most), cp_isolation=list(ENCODINGS)).best()
         if best is not None and decodes(content, best.encoding):
-            same = content.decode(best.encoding) == content.decode(western)
-            return western if same else best.encoding
+            name = SWAPPED.get(best.encoding, best.encoding)
+            name = name if shouts(content.decode(best.encoding)) else best.encoding
+            text = content.decode(name)
+            return western if mixes(text) or text == content.decode(western) else name
     return western
+
+
+def shouts(text: str) -> bool:
+    """Whether most letters beyond ASCII are capitals: two Russian encodings swap them."""
+    letters = [character for character in text if not character.isascii() and character.isalpha()]
+    return sum(letter.isupper() for letter in letters) > len(letters) / 2
+
+
+def mixes(text: str) -> bool:
+    """Whether letters of other scripts mostly stand inside of Latin words, where no text has them."""
+    others = FOREIGN.findall(text)
+    return len(others) > 0 and len(MIXED.findall(text)) >= len(others) / 2
 
 
 def cut_lines(lines: Iterable[bytes], most: int) -> bytes:

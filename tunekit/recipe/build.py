@@ -31,6 +31,12 @@ BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of anoth
 }
 
 
+INSTEAD = {  # how to say to `init` what it finds out, by key
+    ("model", "name"): "--model ID_OR_FOLDER",
+    ("data", "path"): "the command's first word",
+    ("data", "columns"): "--column ROLE=COLUMN",
+}
+
 Setting = tuple[Place, Any, str]  # what `KEY=VALUE` sets, to what, and the argument itself
 
 
@@ -105,6 +111,11 @@ def of_data(path: str, overrides: Sequence[str]) -> Recipe:
     """A recipe for data of which nothing else is known: task and model are stand-ins."""
     problems = Problems()
     settings = parse_all(overrides, problems)
+    for place, _, argument in settings:
+        with problems.collect():
+            if place[0] == "task" or place[:2] in INSTEAD:
+                option = INSTEAD.get(place[:2], "--task NAME, and --column ROLE=COLUMN")
+                raise InputError(f"{argument}: this is found out from the data; say it with {option}")
     values = {"task": {"name": tasks.names()[0]}, "model": {"name": "none"}, "data": {"path": path}}
     draft = Draft("the command line", values, {}, problems.found)
     return check(override(draft, settings, lambda _: None))

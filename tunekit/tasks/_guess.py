@@ -20,7 +20,8 @@ MEDIA = re.compile(r".+\.(wav|flac|mp3|ogg|opus|m4a|aac|mp4|avi|mov|mkv|webm|pdf
 WITHOUT_BLANKS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0003ffff"  # scripts of one letter a token
 PIECE = re.compile(rf"[{WITHOUT_BLANKS}]|[^\W{WITHOUT_BLANKS}]+|[^\w\s]")
 TOKENS = 1.5  # of a word or mark, with some room
-SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024)  # tokens that a limit is rounded up to
+AROUND = 3  # tokens that are added to texts
+SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # tokens that a limit is rounded up to
 MEASURED = 1000  # texts whose length is looked at
 USUAL = 0.99  # share of texts that should fit a limit
 LONGEST_LABEL = 60  # characters
@@ -104,7 +105,8 @@ class Column:
     @cached_property
     def numbers(self) -> list[float]:
         """The values as numbers; none where they are no numbers."""
-        return [float(value) for value in self.values] if "number" in self.kinds else []
+        true_or_false = any(isinstance(value, bool) for value in self.values)
+        return [] if true_or_false or "number" not in self.kinds else [float(v) for v in self.values]
 
     def called(self, names: Iterable[str]) -> int:
         """2 where it is called by one of some usual names, 1 where one is a word of its name, else 0."""
@@ -236,7 +238,7 @@ def by_roles(roles: Mapping[str, Role], seen: Seen) -> Guess | None:
         if len(left) != 1:
             return None
         found[role] = left[0]
-    strength = min(found[role].called(roles[role].names) for role in found)
+    strength = min(found[role].called(roles[role].names) for role in found if roles[role].needed)
     structured = 0.1 if any(roles[role].kind not in PLAIN for role in found) else 0.0
     columns = {role: column.name for role, column in found.items()}
     why = ", ".join(f"{column.name!r} holds {column.describe()}" for column in found.values())
@@ -244,16 +246,17 @@ def by_roles(roles: Mapping[str, Role], seen: Seen) -> Guess | None:
 
 
 def limit_of(
-    columns: Iterable[Column], most: int, beyond: str = "longer ones are cut", around: int = 3
+    columns: Iterable[Column], most: int, least: int = 128, beyond: str = "longer ones are cut"
 ) -> tuple[int, str]:
-    """Tokens in which most rows' texts fit together, up to `most`, and what to say of it.
+    """Tokens in which most rows' texts fit together, from `least` to `most`, and what to say of it.
 
     `beyond` says what becomes of what does not fit. Nothing is known of the tokenizer: a word or mark is
-    taken for 1.5 tokens, and `around` are added.
+    taken for 1.5 tokens, and a few more are between texts and around them. Room that is not used costs
+    nothing where texts are read, and later texts may be longer.
     """
     lengths = [column.lengths or [0] for column in columns]
     longest = sum(each[int(USUAL * (len(each) - 1))] for each in lengths)
-    tokens = round(longest * TOKENS) + around
+    tokens = round(longest * TOKENS) + AROUND
     limit = next((size for size in SIZES if size >= tokens), SIZES[-1])
     said = f"99 of 100 rows have at most {longest:,} words and marks, {tokens:,} tokens or fewer"
-    return min(limit, most), f"{said}; {beyond}" if tokens > most else said
+    return max(least, min(limit, most)), f"{said}; {beyond}" if tokens > most else said

@@ -10,7 +10,8 @@ from tunekit.tasks._guess import LONGEST_LABEL, MOST_CLASSES, MOST_WORDS, Column
 
 SEPARATORS = (";", "|", ",")  # of labels in one text, the surest first
 SEVERAL = 0.05  # share of rows with several labels from which on a sign parts them
-NAMES = tuple(dict.fromkeys(name for form in FORMS.values() for name in form.column.names))
+FURTHER = ("emotion", "intent", "topic", "genre", "polarity")  # names that say it as clearly
+NAMES = tuple(dict.fromkeys([*(n for form in FORMS.values() for n in form.column.names), *FURTHER]))
 LARGE = 10  # from which on numbers are hard to learn as they are
 KIND_OF = {form.role: kind for kind, form in FORMS.items()}  # role -> what is asked
 

@@ -75,16 +75,18 @@ class QuestionAnswering(Task):
         if found is None:
             return None
         share, empty = share_found(found["context"], found["answers"])
+        if share <= MOST_ANSWERS and found["answers"].repeats and "answers" not in seen.given:
+            return None  # such as yes and no, which are labels
         structured = "text" not in found["answers"].kinds
         why = f"{share:.0%} of the answers in {found['answers'].name!r} stand in {found['context'].name!r}"
         texts = [found["question"], found["context"]]
-        limit, said = limit_of(texts, 384, "longer ones become overlapping windows")
+        limit, said = limit_of(texts, 384, 128, "longer ones become overlapping windows")
         return Guess(
             CERTAIN if structured and share > MOST_ANSWERS else NAMED,
             {role: column.name for role, column in found.items()},
             why,
             options={"allow_no_answer": True} if empty else {},
-            lengths={"max_length": max(limit, 128)},
+            lengths={"max_length": limit},
             notes={
                 "allow_no_answer": f"{empty:,} of the first {seen.rows:,} questions have none",
                 "max_length": said,

@@ -11,7 +11,7 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
-from tunekit.tasks._guess import BY_NAME, Column, Guess, Seen, limit_of
+from tunekit.tasks._guess import BY_NAME, MEASURED, Column, Guess, Seen, limit_of
 from tunekit.tasks._writing import write, written_logits
 from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
 
@@ -23,7 +23,8 @@ KEPT = (
 )  # of a checkpoint's generation settings
 SHORTEST = 8  # tokens of a document that are worth reading
 LONGER = 1.5  # times a summary is a document, at least, where names alone do not tell
-MUCH_LONGER = 2.5  # where no name tells
+MUCH_LONGER = 2.5  # where no name tells, and then
+MOST_SHARED = 0.5  # share of a summary's words that its document should have
 
 
 class Summarization(Task):
@@ -102,13 +103,13 @@ class Summarization(Task):
             "document": document.called(roles["document"].names),
             role: summary.called(roles[role].names),
         }
-        read, wrote = limit_of([document], 512), limit_of([summary], 256)
+        read, wrote = limit_of([document], 512), limit_of([summary], 256, 32)
         several = seen.find("summaries", roles["summaries"], [document, summary])
         columns = {"document": document.name, role: summary.name}
         columns |= {"summaries": several.name} if several and several.items is not None else {}
         why = f"{document.name!r} holds {document.describe()}, and {summary.name!r} {summary.describe()}"
         return Guess(
-            BY_NAME[min(2 if name in seen.given else how for name, how in called.items())],
+            BY_NAME[sum(2 if name in seen.given else how for name, how in called.items()) // 2],
             columns,
             why,
             lengths={"max_document": read[0], "max_summary": wrote[0]},
@@ -259,6 +260,21 @@ def is_summary(summary: Column, document: Column, roles: Mapping[str, Role], see
     if "summary" in seen.given:
         return True
     times = document.usual_words / max(1, summary.usual_words)
-    surely = summary.called([roles["summary"].column]) == 2
-    least = 1 if surely else LONGER if summary.called(roles["summary"].names) else MUCH_LONGER
-    return times >= least and 2 * summary.distinct > len(summary.values) and (surely or summary.is_texts)
+    if summary.called([roles["summary"].column]) == 2:
+        return times >= 1
+    if not summary.is_texts or 2 * summary.distinct <= len(summary.values):
+        return False
+    if summary.called(roles["summary"].names):
+        return times >= LONGER
+    if any(column.repeats for column in seen.free([summary, document])):  # which may be what is asked
+        return False
+    return times >= MUCH_LONGER and shared_words(summary, document) > MOST_SHARED
+
+
+def shared_words(summary: Column, document: Column) -> float:
+    """The share of the words of summaries that are words of their documents, over some rows."""
+    both = zip(summary.sample[:MEASURED], document.sample[:MEASURED], strict=True)
+    words = [(a.lower().split(), set(b.lower().split())) for a, b in both if a and b]
+    return sum(word in known for found, known in words for word in found) / max(
+        1, sum(len(found) for found, _ in words)
+    )

@@ -24,6 +24,7 @@ from tunekit.tasks.base import (
     encodings,
 )
 
+FEW_WORDS = 4  # below which texts are names and the like, and no second text
 MOST_FRACTIONS = 20  # labels such as 4.5, of which there may be a few among ratings
 
 
@@ -234,8 +235,12 @@ def texts_in(seen: Seen, roles: Mapping[str, Role]) -> dict[str, Column]:
     if text is None:
         return {}
     pair = seen.find("pair", roles["pair"], [text])
+    others = [column for column in seen.texts([text]) if column.usual_words >= FEW_WORDS]
     if pair is None:
-        pair = next((column for column in seen.texts([text]) if are_pair(text.name, column.name)), None)
+        pair = next((column for column in others if are_pair(text.name, column.name)), None)
+    nameless = "text" not in seen.given and text.called(roles["text"].names) == 0
+    if pair is None and nameless and len(others) == 1:
+        text, pair = (column for column in seen.columns if column in (text, others[0]))
     return {"text": text} | ({"pair": pair} if pair else {})
 
 
@@ -254,9 +259,11 @@ def guess_of(
     rivals = [other for other in others if other.column.called(NAMES) == called < 2]
     named = listing(repr(each.column.name) for each in (target, *rivals))
     strengths = {"text": texts["text"].called(roles["text"].names), role: called}
-    strength = min(2 if name in given else how for name, how in strengths.items())
+    strength = sum(2 if name in given else how for name, how in strengths.items()) // 2
     limit, said = limit_of(texts.values(), 512)
     which = f"columns {named} could each be what is asked; choose with --column {role}=NAME"
+    if all(each.column.distinct == 2 for each in (target, *rivals)):
+        which += ", or write the names of those that are true into one, as a;b;c"
     held = " and ".join(f"{column.name!r} holds {column.describe()}" for column in texts.values())
     return Guess(
         BY_NAME[strength],

@@ -85,7 +85,7 @@ class TokenClassification(Task):
             return one_word_a_row(seen)
         (role, target), words = pair
         scheme = "bio" if role == "spans" else scheme_of(target)
-        limit, said = limit_of([words], 512, "longer ones become overlapping windows")
+        limit, said = limit_of([words], 512, 256, "longer ones become overlapping windows")
         notes = {
             "scheme": f"how tags mark entities: {SCHEMES[scheme]}",
             "max_length": said,
@@ -95,7 +95,7 @@ class TokenClassification(Task):
             {"words": words.name, role: target.name},
             f"{words.name!r} holds {words.describe()}, and {target.name!r} {target.describe()}",
             options={"scheme": scheme},
-            lengths={"max_length": max(limit, cls.Options.model_fields["max_length"].default)},
+            lengths={"max_length": limit},
             notes=notes,
         )
 
