@@ -20,8 +20,8 @@ RANKS = {
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
     "engine": 7,
-    **dict.fromkeys(["card", "doctor", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
-    "workflow": 9,
+    **dict.fromkeys(["card", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
+    **dict.fromkeys(["doctor", "workflow"], 9),
     **dict.fromkeys(["cli", "__init__"], 10),
     "__main__": 11,
 }

@@ -79,8 +79,8 @@ def test_what_the_user_says_is_not_looked_for(tmp_path: Path) -> None:
     assert list(look.tables["train"][0].columns) == ["text;label"]
 
 
-def test_blank_names_at_the_end_of_a_header_are_numbered(tmp_path: Path) -> None:
+def test_columns_without_names_and_values_are_left_out(tmp_path: Path) -> None:
     blank = [""] * 40
     path = sheet(tmp_path / "rows.csv", ["text", "label", "", ""], texts(), moods(), blank, blank)
     names = list(init.inspect_data(str(path)).tables["train"][0].columns)
-    assert names == ["text", "label", "Unnamed: 2", "Unnamed: 3"]
+    assert names == ["text", "label"]

@@ -28,6 +28,7 @@ def read_csv(text: str, source: str, separator: str | None) -> Iterator[Row | st
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator or ",", strict=True)
     csv.field_size_limit(MAX_FIELD)
     header: list[str] | None = None
+    blank = list[int]()  # where several columns have no name
     start = 1
     try:
         for values in reader:
@@ -36,13 +37,19 @@ def read_csv(text: str, source: str, separator: str | None) -> Iterator[Row | st
                 continue
             if header is None:
                 header = checked_header(values, source)
+                blank = [at for at, name in enumerate(header) if not name and header.count("") > 1]
             elif len(values) != len(header):
                 yield (
                     f"{source}:{line}: {len(values)} values for {len(header)} columns ({listing(header)}); "
                     "quote values that contain the separator"
                 )
+            elif any(values[at] for at in blank):  # spreadsheets leave such columns, but without values
+                raise InputError(repeating([""], source))
             else:
-                yield line, dict(zip(header, values, strict=True))
+                row = dict(zip(header, values, strict=True))
+                if blank:
+                    del row[""]
+                yield line, row
     except csv.Error as error:
         yield f"{source}:{start}: {error}; check the quotes from there on"
 
@@ -53,13 +60,16 @@ def read_tsv(text: str, source: str, separator: str | None) -> Iterator[Row | st
 
 
 def checked_header(header: list[str], source: str) -> list[str]:
-    """A header without repeated names; blank ones, which spreadsheets leave at the end, are numbered."""
-    if header.count("") > 1:
-        header = [name or f"Unnamed: {number}" for number, name in enumerate(header)]
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    """A header without repeated names, but for blank ones."""
+    repeated = sorted({name for name in header if name and header.count(name) > 1})
     if repeated:
-        raise InputError(f"{source}:1: columns {listing(repeated)} occur more than once; rename them")
+        raise InputError(repeating(repeated, source))
     return header
+
+
+def repeating(names: Iterable[str], source: str) -> str:
+    """Say that columns have the same name."""
+    return f"{source}:1: columns {listing(names)} occur more than once; rename them"
 
 
 def lines_of(text: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Whether a step is the same however it is divided: `tunekit doctor --invariance`.
 
 One step of a recipe's own model and rows is made whole and in pieces, here and by transformers' Trainer with
-gradient accumulation, and the gradients are held against each other. Nothing is random: dropout is off.
+gradient accumulation, and the gradients are held against each other. Nothing is random, for dropout is off,
+and the Trainer's pieces are padded as the whole is: what differs comes from the dividing alone.
 """
 
 import tempfile
@@ -21,6 +22,7 @@ from tunekit.run import Run
 
 ROWS = 8  # of the step
 PARTS = (1, 2, 4, 8)  # into which it is divided
+MOST_DOUBLE = 10**11  # parameters times tokens up to which double precision takes no more than minutes
 CLOSE = {"double": 1e-6, "fp32": 1e-3}  # relative difference that is rounding
 
 Gradients = Mapping[str, Any]  # tensors by parameter
@@ -101,16 +103,25 @@ def compare_cuts(recipe: Recipe) -> Cuts:
     run = Run(Path("none"), writes=False)
     prepared = check(small, run, overwrite=False)
     fitting = assemble(prepared, run, StopSignals(), None)
-    arithmetic = "fp32" if fitting.optimization.accelerator.device.type == "mps" else "double"
     model = fitting.optimization.model.eval()  # without dropout or anything else that is random
-    model = model.double() if arithmetic == "double" else model
+    arithmetic = arithmetic_for(fitting)
+    if arithmetic == "double":
+        model.double()
     out.say(f"one step of {small.train.batch_size} rows, whole and in pieces, in {arithmetic}, here")
     ours = list(relative(own_gradients(fitting)))
     out.say("and by transformers' Trainer with gradient accumulation")
     with tempfile.TemporaryDirectory(prefix="tunekit-doctor-") as folder:
         trainer = Trainer(prepared, fitting, Path(folder))
         theirs = list(relative(trainer.gradients(PARTS)))
-    return Cuts(len(trainer.windows), arithmetic, ours, theirs, trainer.obstacle)
+    return Cuts(trainer.windows, arithmetic, ours, theirs, trainer.obstacle)
+
+
+def arithmetic_for(fitting: Fitting) -> str:
+    """Double precision, in which rounding is told from what is wrong; fp32 where that takes too long."""
+    tokens = int(fitting.steps.encoded.lengths.sum())
+    work = tokens * sum(parameter.numel() for parameter in fitting.optimization.parameters)
+    lacking = fitting.optimization.accelerator.device.type == "mps"
+    return "fp32" if lacking or work > MOST_DOUBLE else "double"
 
 
 def one_step(recipe: Recipe) -> Recipe:

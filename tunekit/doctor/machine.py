@@ -16,7 +16,7 @@ from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
 
 SIDES = {"cpu": 1024}  # of the matrices whose products are timed
 LARGE = 8192  # on other devices
-SECONDS = 1.0  # for which products of one precision are made
+SECONDS = 0.5  # for which products of one precision are made
 GIGABYTE = 10**9
 
 
@@ -83,7 +83,7 @@ def why(precision: Precision) -> str:
 
 
 def speed(precision: Precision) -> float:
-    """How fast products of square matrices are in a precision, in TFLOP/s: the best of a second."""
+    """How fast products of square matrices are in a precision, in TFLOP/s: the best of half a second."""
     import torch
 
     side = SIDES.get(precision.device, LARGE)

@@ -28,7 +28,7 @@ class Trainer:
         optimization = fitting.optimization
         self.task, self.folder = prepared.task, folder
         self.device, self.dtype = optimization.accelerator.device, optimization.model.dtype
-        self.windows: Sequence[Window] = list(fitting.steps.encoded.windows)
+        self.windows = len(fitting.steps.encoded.windows)
         self.obstacle = ""
         self.model = load_model(
             prepared.checkpoint,
@@ -40,6 +40,7 @@ class Trainer:
         self.model.load_state_dict(optimization.model.state_dict())
         self.model.to(self.device, self.dtype).eval()
         self.model.train = lambda mode=True: self.model  # nothing random, whoever asks for it
+        self.whole = self.given(fitting.steps.encoded.windows)
 
     def gradients(self, parts: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
         """The gradients in each number of pieces, as they reach the optimizer; none where it fails."""
@@ -67,8 +68,8 @@ class Trainer:
         trainer = transformers.Trainer(
             model=self.model,
             args=self.arguments(parts),
-            train_dataset=self.windows,
-            data_collator=self.batch,
+            train_dataset=range(self.windows),
+            data_collator=lambda numbers: {key: each[numbers] for key, each in self.whole.items()},
             callbacks=[Catch()],
         )
         trainer.remove_callback(transformers.PrinterCallback)
@@ -81,7 +82,7 @@ class Trainer:
 
         arguments = transformers.TrainingArguments(
             output_dir=str(self.folder),
-            per_device_train_batch_size=-(-len(self.windows) // parts),
+            per_device_train_batch_size=-(-self.windows // parts),
             gradient_accumulation_steps=parts,
             max_steps=1,
             learning_rate=0.0,
@@ -99,8 +100,8 @@ class Trainer:
         arguments._n_gpu = min(1, arguments.n_gpu)  # several would each take a batch of that size
         return arguments
 
-    def batch(self, windows: Sequence[Window]) -> dict[str, Any]:
-        """Windows as the inputs that the model itself takes, with its own loss in mind."""
+    def given(self, windows: Sequence[Window]) -> dict[str, Any]:
+        """All windows, padded alike, as the inputs that the model itself takes and its own loss wants."""
         import torch
 
         inputs = collate(windows, pad_token_of(self.task.processor))

@@ -31,7 +31,7 @@ BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of anoth
 }
 
 
-INSTEAD = {  # how to say to `init` what it finds out, by key
+INSTEAD: dict[Place, str] = {  # how to say to `init` what it finds out, by key
     ("model", "name"): "--model ID_OR_FOLDER",
     ("data", "path"): "the command's first word",
     ("data", "columns"): "--column ROLE=COLUMN",
