@@ -13,6 +13,7 @@ RUSSIAN = "текст,метка\n" + "фильм был очень хороши
 GERMAN = "text;label\nDer Film war schön, und müde bin ich;gut\nGrüße aus Köln;schlecht\n"
 POLISH = "text;label\nŹle, zażółć gęślą jaźń;dobry\nFilm był bardzo dobry;zły\n"
 JAPANESE = "テキスト,ラベル\nこの映画はとても良かったです,良い\nつまらない映画でした,悪い\n"
+FRENCH = "text,label\n" + "Delivery was très quick — merci,good\n" * 5
 QUOTES = "text,label\nthe film — “great”, it’s said,good\n"
 
 
@@ -21,6 +22,7 @@ QUOTES = "text,label\nthe film — “great”, it’s said,good\n"
     [
         (GERMAN, "cp1252"),
         (QUOTES, "cp1252"),
+        (FRENCH, "cp1252"),
         (RUSSIAN, "cp1251"),
         (RUSSIAN, "koi8_r"),
         (POLISH, "cp1250"),

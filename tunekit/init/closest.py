@@ -10,6 +10,7 @@ from typing import Any
 from tunekit import recipe as recipes
 from tunekit.errors import InputError
 from tunekit.init.choosing import Choice
+from tunekit.init.composing import scalar
 from tunekit.recipe import Recipe, TrainSection
 from tunekit.tasks._guess import Column, Seen
 
@@ -87,7 +88,9 @@ def start_from(choice: Choice, seen: Seen, rows: int, model: str | None) -> Star
         options = {key: value for key, value in options.items() if not isinstance(value, str)}
         train = {key: value for key, value in train.items() if key != "learning_rate"}
         train["learning_rate"] = TrainSection().learning_rate
-        notes["train.learning_rate"] = f"a usual one; {shipped} has {recipe.train.learning_rate:g} in {name}"
+        notes["train.learning_rate"] = (
+            f"a usual one; {shipped} has {scalar(recipe.train.learning_rate)} in {name}"
+        )
     settings = {**train, **for_few(rows, recipe.train)}
     return Start(chosen, options, settings, notes | about_few(rows, recipe.train))
 

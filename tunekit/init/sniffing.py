@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tunekit.data.files import decode
 from tunekit.data.formats import MAX_FIELD, READERS
@@ -91,13 +92,21 @@ def encoding_of_bytes(content: bytes) -> str:
     lines = [line for line in content.split(b"\n") if not line.isascii()]
     western = next(name for name in ("cp1252", "latin-1") if decodes(content, name))
     for most in JUDGED:
-        best = from_bytes(cut_lines(lines, most), cp_isolation=list(ENCODINGS)).best()
-        if best is not None and decodes(content, best.encoding):
-            name = SWAPPED.get(best.encoding, best.encoding)
-            name = name if shouts(content.decode(best.encoding)) else best.encoding
-            text = content.decode(name)
-            return western if mixes(text) or text == content.decode(western) else name
+        found = from_bytes(cut_lines(lines, most), cp_isolation=list(ENCODINGS))
+        best = found.best()
+        if best is None or not decodes(content, best.encoding):
+            continue
+        if any(western in each.could_be_from_charset and as_likely(each, best) for each in found):
+            return western
+        swapped = SWAPPED.get(best.encoding, best.encoding)
+        name = swapped if shouts(content.decode(best.encoding)) else best.encoding
+        return western if mixes(content.decode(name)) else name
     return western
+
+
+def as_likely(match: Any, best: Any) -> bool:
+    """Whether one guess of an encoding has as little mess and as much of a language as the best."""
+    return bool(match.chaos <= best.chaos and match.coherence >= best.coherence)
 
 
 def shouts(text: str) -> bool:
