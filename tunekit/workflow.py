@@ -12,6 +12,7 @@ from tunekit.data.streams import stream
 from tunekit.engine import StopSignals, fit
 from tunekit.environment import configure, hush
 from tunekit.finish import finish
+from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.prepare import already_finished, assemble, check, named_checkpoint
@@ -45,8 +46,10 @@ def finetune(
     run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
     begin_from = named_checkpoint(resume)
     if already_finished(run, settings, resume=resume, overwrite=overwrite):
+        push_if_named(run, settings)
         return run
     prepared = check(settings, run, overwrite=overwrite)
+    check_rights(run, settings.hub)
     if dry_run:
         return run
     with run.lock(), StopSignals() as signals:
@@ -56,7 +59,32 @@ def finetune(
             fit(fitting)
             finish(fitting, settings.task.name, prepared.data.splits)
             run.write_card(card(run, settings))
+    push_if_named(run, settings)
     return run
+
+
+def push(
+    run: str | Path,
+    repo: str | None = None,
+    *,
+    public: bool = False,
+    revision: str | None = None,
+    create_pr: bool = False,
+    dry_run: bool = False,
+) -> Pushed:
+    """Push a finished run to the Hub in one commit, and verify that it arrived.
+
+    What is not given is as the run's recipe says. With `dry_run` nothing leaves this machine.
+
+    Raises:
+        InputError: the run is not finished, or the repository is wrong for it.
+        EnvironmentFailure: the Hub cannot be reached or refuses it; the same call continues.
+    """
+    configure()
+    finished, recipe = finished_run(Path(run))
+    given = {"repo": repo, "revision": revision, "private": False if public else None}
+    hub = recipe.hub.changed({**given, "create_pr": create_pr or None})
+    return push_run(finished, recipe, hub, dry_run=dry_run)
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -13,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    ValidationError,
     model_validator,
 )
 
@@ -194,6 +196,19 @@ class HubSection(Section):
     create_pr: bool = Field(False, description="propose the files as a pull request")
     card: str | None = Field(None, min_length=1, description="template of the model card; Jinja")
     benchmark: BenchmarkSection | None = Field(None, description="benchmark that the scores are of")
+
+    def changed(self, given: Mapping[str, Any]) -> "HubSection":
+        """The section with what is given, and not None.
+
+        Raises:
+            InputError: something given is not valid.
+        """
+        values = self.model_dump() | {key: value for key, value in given.items() if value is not None}
+        try:
+            return HubSection.model_validate(values)
+        except ValidationError as error:
+            problems = [f"{each['loc'][0]} is {each['ctx']['error']}" for each in error.errors()]
+            raise InputError(problems) from None
 
 
 class TaskSection(Section):
