@@ -14,16 +14,17 @@ RANKS = {
     **dict.fromkeys(["errors", "console", "environment", "metrics", "stats"], 0),
     "network": 1,
     "tasks": 1,
-    "recipe": 2,
+    **dict.fromkeys(["recipe", "snapshots"], 2),
     "data": 3,
     **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
     "engine": 7,
     **dict.fromkeys(["card", "doctor", "hub", "prepare", "rescore", "finish", "launch"], 8),
-    "workflow": 9,
-    **dict.fromkeys(["cli", "__init__"], 10),
-    "__main__": 11,
+    **dict.fromkeys(["options", "workflow"], 9),
+    "commands": 10,
+    **dict.fromkeys(["cli", "__init__"], 11),
+    "__main__": 12,
 }
 FILES = sorted(ROOT.rglob("*.py"))
 HEAVY = {

@@ -11,10 +11,21 @@ from typing import Annotated, Any
 
 import typer
 
+from tunekit import commands
 from tunekit.console import as_json as to_json
 from tunekit.console import duration, out, score, table
-from tunekit.environment import configure, process_index
 from tunekit.errors import InputError, Interrupted, explain
+from tunekit.options import (
+    AsJson,
+    Debug,
+    Offline,
+    Output,
+    Overrides,
+    Quiet,
+    RunOrModel,
+    begin,
+    interval,
+)
 
 app = typer.Typer(
     name="tunekit",
@@ -24,18 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to override.")
-]
-RunOrModel = Annotated[
-    str, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, a model folder, or a Hub id.")
-]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results, warnings and errors.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Use no network.")]
 
 
 @app.command()
@@ -103,7 +102,10 @@ def predict(
     source: Annotated[
         str,
         typer.Option(
-            "--input", "-i", help="A file of rows, a picture, a folder of pictures, or - for standard input."
+            "--input",
+            "-i",
+            help="A file of rows, a picture, a folder of pictures, - for standard input, or "
+            "user/name[@revision][:split] for a data set of the Hub, streamed.",
         ),
     ] = "-",
     output: Output = None,
@@ -126,6 +128,10 @@ def predict(
     with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
         for answer in chain(first, answers):
             file.write(to_json(answer) + "\n")
+
+
+for command in (commands.fetch, commands.reproduce):
+    app.command()(command)
 
 
 @app.command()
@@ -216,13 +222,6 @@ def show_families() -> None:
     out.result({"families": found}, table(["family", *names], rows))
 
 
-def begin(*, as_json: bool, quiet: bool = False, offline: bool = False) -> None:
-    """Set up how to talk, and what the libraries may do."""
-    out.json, out.quiet = as_json, quiet
-    out.speaks = process_index() == 0
-    configure(offline=offline)
-
-
 def show(run: str, status: str, metrics: dict[str, Any], facts: dict[str, Any]) -> None:
     """Print the result of a run: its metrics with their intervals, how long it took, and where it is."""
     seconds = facts.get("timings", {}).get("total")
@@ -243,11 +242,6 @@ def roles_and_columns(pairs: list[str]) -> dict[str, str]:
     if wrong:
         raise InputError(f"--column {wrong[0]!r} is no ROLE=COLUMN; write for example --column text=review")
     return dict(pair.split("=", 1) for pair in pairs)
-
-
-def interval(score: dict[str, Any]) -> str:
-    """A metric's interval as text."""
-    return "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
 
 
 def two_columns(texts: Mapping[str, str]) -> str:
