@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tunekit.errors import EnvironmentFailure, InputError, TunekitError, first_line
+from tunekit.errors import LONGEST_PATH, EnvironmentFailure, InputError, TunekitError, cut, first_line
 
 SECONDS = 120.0  # without a byte, after which a request has failed; TUNEKIT_HUB_TIMEOUT is another number
 LOG_IN = "set HF_TOKEN, or run hf auth login"
@@ -30,6 +30,11 @@ def at_revision(text: str) -> tuple[str, str | None]:
     """The name and the revision of `user/name@revision`; a text that is none, or a path here, is a name."""
     found = AT.fullmatch(text)
     return (found[1], found[2]) if found and not os.path.exists(text) else (text, None)
+
+
+def called(what: str, name: str) -> str:
+    """What a repository is called in messages."""
+    return f"{what} {cut(name, LONGEST_PATH)!r}"
 
 
 def limit_time() -> None:
@@ -66,7 +71,7 @@ def reaching(what: str, name: str, revision: str | None = None, aside: str = "")
     except TunekitError:
         raise
     except Exception as error:
-        said = failure(error, f"{what} {name!r}{aside}", name, revision)
+        said = failure(error, called(what, name) + aside, name, revision)
         if said is None:
             raise
         raise said from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from tunekit.console import out
 from tunekit.errors import EnvironmentFailure, InputError, listing
-from tunekit.network import absent, client, offline, reaching
+from tunekit.network import absent, called, client, offline, reaching
 
 KINDS = {"model": "model", "data set": "dataset"}  # what the client calls a repository, by what we do
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -29,7 +29,7 @@ class Copy:
     @property
     def thing(self) -> str:
         """What it is called in messages."""
-        return f"{self.what} {self.name!r}"
+        return called(self.what, self.name)
 
     @property
     def held(self) -> list[str]:
@@ -53,9 +53,9 @@ def fetch(what: str, name: str, revision: str | None, patterns: Sequence[str], a
         EnvironmentFailure: it can neither be fetched nor found in the cache.
     """
     if offline():
-        copy = cached(what, name, revision)
+        copy = cached(what, name, revision, aside)
         if copy is None:
-            raise absent(f"{what} {name!r}{aside}")
+            raise absent(called(what, name) + aside)
         return copy
     try:
         info = look_up(what, name, revision, aside)
@@ -84,11 +84,11 @@ def look_up(what: str, name: str, revision: str | None, aside: str = "") -> Any:
             info = client().repo_info(name, repo_type=KINDS[what], revision=revision)
         except RevisionNotFoundError:
             raise InputError(
-                f"{what} {name!r} has no revision {revision!r}; choose from "
+                f"{called(what, name)} has no revision {revision!r}; choose from "
                 f"{listing(revisions(what, name))}, or give a commit"
             ) from None
     if info.id != name:
-        out.warn(f"{what} {name!r} is now called {info.id!r}; write that name from now on")
+        out.warn(f"{called(what, name)} is now called {info.id!r}; write that name from now on")
     return info
 
 
@@ -98,12 +98,12 @@ def revisions(what: str, name: str) -> Iterator[str]:
     yield from (each.name for each in (*refs.branches, *refs.tags))
 
 
-def cached(what: str, name: str, revision: str | None) -> Copy | None:
+def cached(what: str, name: str, revision: str | None, aside: str = "") -> Copy | None:
     """What the cache has of a repository, whichever files these are; None without that revision."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    with reaching(what, name, revision):
+    with reaching(what, name, revision, aside):
         try:
             folder = snapshot_download(
                 name, repo_type=KINDS[what], revision=revision, allow_patterns=[], local_files_only=True

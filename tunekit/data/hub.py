@@ -30,7 +30,7 @@ def load_hub(section: DataSection) -> Any:
     splits = load(copy, section.config, streaming=False)
     held = {Path(f["filename"]).parent.name for rows in splits.values() for f in rows.cache_files}
     if copy.files is None and copy.commit not in held:  # offline, `datasets` takes the newest of any commit
-        raise absent(f"{THING} {section.path!r} at commit {copy.commit[:8]}")
+        raise absent(f"{copy.thing} at commit {copy.commit[:8]}")
     return splits
 
 
