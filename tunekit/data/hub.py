@@ -15,7 +15,7 @@ from tunekit.snapshots import Copy
 
 STREAMED = re.compile(r"([\w.-]{1,96}/[\w.-]{1,96})(?:@([\w./-]+))?(?::([\w.-]+))?")
 THING = "data set"
-NOTES = ["README.md"]  # what is fetched to learn the commit; it also says which files are which split
+NOTES = [".gitattributes", "README.md"]  # what is fetched to learn the commit; every repository has the first
 
 
 def load_hub(section: DataSection) -> Any:
