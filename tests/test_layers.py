@@ -14,7 +14,7 @@ RANKS = {
     **dict.fromkeys(["errors", "console", "environment", "metrics", "stats"], 0),
     "network": 1,
     "tasks": 1,
-    "recipe": 2,
+    **dict.fromkeys(["recipe", "snapshots"], 2),
     "data": 3,
     **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,

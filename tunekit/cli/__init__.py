@@ -11,7 +11,7 @@ __all__ = ["app", "begin", "main"]
 
 COMMANDS = (  # in the order of --help
     *(runs.finetune, runs.evaluate, runs.predict),
-    hub.push,
+    *(hub.push, hub.fetch, hub.reproduce),
     *(lists.recipes, lists.tasks, lists.schema, runs.doctor),
 )
 for command in COMMANDS:

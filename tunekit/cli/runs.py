@@ -78,7 +78,10 @@ def predict(
     source: Annotated[
         str,
         typer.Option(
-            "--input", "-i", help="A file of rows, a picture, a folder of pictures, or - for standard input."
+            "--input",
+            "-i",
+            help="A file of rows, a picture, a folder of pictures, - for standard input, or "
+            "user/name[@revision][:split] for a data set of the Hub, streamed.",
         ),
     ] = "-",
     output: Output = None,

@@ -1,6 +1,7 @@
 """Recipes: what to fine-tune, on what, and how; read, overridden and checked before anything heavy loads."""
 
 from tunekit.recipe.build import find, load, of_model, shipped
+from tunekit.recipe.foreign import load_foreign
 from tunekit.recipe.sections import SPLITS, DataSection, HubSection, ModelSection, Recipe, TrainSection
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "TrainSection",
     "find",
     "load",
+    "load_foreign",
     "of_model",
     "shipped",
 ]

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from tunekit.errors import InputError, nearest
+from tunekit.network import at_revision
 from tunekit.recipe.secrets import refusal, secrets_in
 
 SPLITS = ("train", "validation", "test")
@@ -89,6 +90,18 @@ def naming_any(splits: dict[str, str | None]) -> dict[str, str | None]:
     return splits
 
 
+def with_revision(values: Any, key: str) -> Any:
+    """The values of a section, with `user/name@revision` under a key taken apart."""
+    given = values.get(key) if isinstance(values, dict) else None
+    name, revision = at_revision(given) if isinstance(given, str) else (given, None)
+    if revision is None:
+        return values
+    other = values.get("revision")
+    if other is not None and str(other) != revision:
+        raise ValueError(f"{key} is {given}, and revision is {other}; remove one of the revisions")
+    return {**values, key: name, "revision": revision}
+
+
 Every = Annotated[Literal["epoch"] | int, word_or_count("epoch", "steps")]
 MicroBatch = Annotated[Literal["auto"] | int, word_or_count("auto", "windows")]
 Count = Annotated[int, Field(ge=1)]
@@ -98,7 +111,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class ModelSection(Section):
     """Which pretrained checkpoint to start from."""
 
-    name: str = Field(min_length=1, description="Hub id, or the folder of a checkpoint")
+    name: str = Field(min_length=1, description="Hub id (also with @revision), or the folder of a checkpoint")
     revision: str | None = Field(None, description="branch, tag or commit on the Hub")
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None = Field(
         None, description="attention implementation; by default transformers' choice"
@@ -107,11 +120,16 @@ class ModelSection(Section):
         None, description="all dropout rates of the model; by default the checkpoint's"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def takes_revision_apart(cls, values: Any) -> Any:
+        return with_revision(values, "name")
+
 
 class DataSection(Section):
     """Where the rows are, and which column is what."""
 
-    path: str = Field(min_length=1, description="Hub id, file or folder")
+    path: str = Field(min_length=1, description="Hub id (also with @revision), file or folder")
     config: str | None = Field(None, description="configuration of a Hub data set")
     revision: str | None = Field(None, description="branch, tag or commit on the Hub")
     encoding: Annotated[str, AfterValidator(known_encoding)] = Field(
@@ -134,6 +152,11 @@ class DataSection(Section):
         "error", description="what to do with rows that cannot be used"
     )
     workers: int = Field(0, ge=0, description="processes that prepare batches; never changes the result")
+
+    @model_validator(mode="before")
+    @classmethod
+    def takes_revision_apart(cls, values: Any) -> Any:
+        return with_revision(values, "path")
 
 
 class TrainSection(Section):
