@@ -6,7 +6,7 @@ from typing import Any
 
 from tunekit import evaluation
 from tunekit import recipe as recipes
-from tunekit.card import card
+from tunekit.card import card, check_template
 from tunekit.console import out
 from tunekit.data.streams import stream
 from tunekit.engine import StopSignals, fit
@@ -46,6 +46,9 @@ def finetune(
     begin_from = named_checkpoint(resume)
     if already_finished(run, settings, resume=resume, overwrite=overwrite):
         return run
+    template = Path(settings.hub.card).expanduser() if settings.hub.card else None
+    if template:
+        check_template(template)
     prepared = check(settings, run, overwrite=overwrite)
     if dry_run:
         return run
@@ -55,7 +58,8 @@ def finetune(
             fitting = assemble(prepared, run, signals, begin_from)
             fit(fitting)
             finish(fitting, settings.task.name, prepared.data.splits)
-            run.write_card(card(run, settings))
+            if run.writes:
+                run.write_card(card(run, prepared.rerunnable, template))
     return run
 
 

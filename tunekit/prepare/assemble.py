@@ -9,10 +9,12 @@ from tunekit import checkpoint as checkpoints
 from tunekit.console import out
 from tunekit.data.batches import Steps, pad_token_of
 from tunekit.data.remembered import encode_once
+from tunekit.data.sources import on_hub
 from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
+from tunekit.models.base_card import base_card
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
 from tunekit.models.weights import weight_files
@@ -133,7 +135,7 @@ def record(
         hardware=hardware(accelerator.device.type)
         | {"processes": accelerator.num_processes, "precision": precision, "fast": fast},
         seed=prepared.recipe.train.seed,
-        data=prepared.data.facts(),
+        data=prepared.data.facts() | {"from_hub": on_hub(prepared.recipe.data)},
         windows={"train": encoded.facts()},
         labels=list(prepared.data.labels),
         head=prepared.task.head,
@@ -141,6 +143,7 @@ def record(
             "name": prepared.recipe.model.name,
             "commit": prepared.checkpoint.commit,
             "sha256": {path.name: checkpoints.sha256(path) for path in weights},
+            **base_card(prepared.checkpoint),
         },
         identity=prepared.identity(),
     )
