@@ -37,6 +37,8 @@ HEAVY = {
     "scipy",
     "seqeval",
     "PIL",
+    "jinja2",
+    "huggingface_hub",
 }
 
 

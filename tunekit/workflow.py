@@ -6,7 +6,7 @@ from typing import Any
 
 from tunekit import evaluation
 from tunekit import recipe as recipes
-from tunekit.card import card
+from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
 from tunekit.console import out
 from tunekit.data.load import load
@@ -53,6 +53,7 @@ def finetune(
     if already_finished(run, settings, resume=resume, overwrite=overwrite):
         push_if_named(run, settings)
         return run
+    check_card(settings.hub)
     prepared = check(settings, run, overwrite=overwrite)
     check_rights(run, settings.hub)
     if dry_run:
@@ -70,7 +71,8 @@ def train(prepared: Prepared, run: Run, begin_from: Saved | None = None, *, over
             fitting = assemble(prepared, run, signals, begin_from)
             fit(fitting)
             finish(fitting, prepared.recipe.task.name, prepared.data.splits)
-            run.write_card(card(run, prepared.recipe))
+            if run.writes:
+                run.write_card(card(run, prepared.rerunnable))
 
 
 def push(

@@ -74,10 +74,9 @@ def gather(run: Run, recipe: Recipe, section: HubSection) -> list[Item]:
 
 def texts(run: Run, recipe: Recipe, section: HubSection) -> dict[str, str]:
     """What is written for the Hub, by path."""
-    template = Path(section.card) if section.card else None
     found = {
-        "README.md": card(run, recipe, template=template, repo=section.repo),
-        "recipe.yaml": public_recipe(recipe),
+        "README.md": card(run, recipe, repo=section.repo),
+        "recipe.yaml": public_recipe(run, recipe),
         "metrics.json": as_json(run.metrics(), indent=2) + "\n",
         LOCK: as_json(public_facts(run), indent=2) + "\n",
     }

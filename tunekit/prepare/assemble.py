@@ -15,6 +15,7 @@ from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
+from tunekit.models.base_card import base_card
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
 from tunekit.models.weights import weight_files
@@ -138,7 +139,8 @@ def record(
         hardware=hardware(accelerator.device.type)
         | {"processes": accelerator.num_processes, "precision": precision, "fast": fast},
         seed=prepared.recipe.train.seed,
-        data=prepared.data.facts() | ({"commit": commit_of(section)} if on_hub(section) else {}),
+        data=prepared.data.facts()
+        | {"from_hub": on_hub(section), "commit": commit_of(section) if on_hub(section) else None},
         windows={"train": encoded.facts()},
         labels=list(prepared.data.labels),
         head=prepared.task.head,
@@ -146,6 +148,7 @@ def record(
             "name": prepared.recipe.model.name,
             "commit": prepared.checkpoint.commit,
             "sha256": {path.name: checkpoints.sha256(path) for path in weights},
+            **base_card(prepared.checkpoint),
         },
         identity=prepared.identity(),
     )

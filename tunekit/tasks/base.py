@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from tunekit import metrics
 from tunekit.errors import InputError
+from tunekit.tasks import _plain
+from tunekit.tasks._encodings import encodings as encodings
 
 Example = Mapping[str, Any]  # one row of the data, keyed by role
 Inputs = Mapping[str, Any]  # a batch for the model; tensors of shape (windows, ...)
@@ -83,6 +85,7 @@ class Task(ABC):
     inputs: ClassVar[dict[str, Role]]  # what is given
     targets: ClassVar[dict[str, Role]] = {}  # what is asked
     labels_from: ClassVar[str | None] = None  # the role whose values are the label set
+    pipeline_tag: ClassVar[str | None] = None  # what the Hub calls this kind of task, where it has a name
 
     class Options(BaseModel):
         """The settings that a recipe may give under `task:`."""
@@ -103,6 +106,12 @@ class Task(ABC):
                     f"task.max_length is {length}, but the model reads at most {limit} tokens; lower it"
                 )
             return self.model_copy(update={"max_length": limit})
+
+        def limits(self) -> Iterator[str]:
+            """What a model that is trained with these options cannot do, in sentences for its card."""
+            length = getattr(self, "max_length", None)
+            if length is not None:
+                yield f"It reads at most {length:,} tokens of an example; what comes after them is cut off."
 
     options: Any
 
@@ -194,7 +203,10 @@ class Task(ABC):
         return answer
 
     def baselines(self, rows: Sequence[Example]) -> dict[str, list[Any]]:
-        """What one could answer without a model, by name: a comparable for each row. By default nothing."""
+        """What one could answer without a model, by name: a comparable for each row. By default nothing.
+
+        The names do not depend on the rows, of which there may be none.
+        """
         return {}
 
     @property
@@ -244,6 +256,10 @@ class Task(ABC):
         """Tell a loaded model what its configuration does not say. By default nothing."""
         return model
 
+    def plain_code(self, model: str) -> str:
+        """Code that asks a model, by Hub id or folder, with transformers alone; by default it only loads."""
+        return _plain.code(_plain.LOAD, model, head=self.head, processor=self.auto_processor)
+
 
 class OverlappingOptions(Task.Options):
     """Options of a task that cuts long examples into overlapping windows."""
@@ -275,20 +291,5 @@ class OverlappingOptions(Task.Options):
             )
         return fitted
 
-
-def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
-    """Pair each window of a fast tokenizer's result with its alignment: `[(inputs, encoding), ...]`.
-
-    Words of the text that are spelled like a special token (`</s>`) become unknown ones: models trust that
-    those tokens mean what they mean.
-    """
-    keys = [key for key in encoded if key != "overflow_to_sample_mapping"]
-    special = set(processor.all_special_ids) - {processor.unk_token_id}
-    pairs = []
-    for number, encoding in enumerate(encoded.encodings):
-        inputs = {key: list(encoded[key][number]) for key in keys}
-        for place, (token, added) in enumerate(zip(encoding.ids, encoding.special_tokens_mask, strict=True)):
-            if not added and token in special:
-                inputs["input_ids"][place] = processor.unk_token_id
-        pairs.append((inputs, encoding))
-    return pairs
+    def limits(self) -> Iterator[str]:
+        yield f"It sees at most {self.max_length:,} tokens at once; longer texts are read in such windows."

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tunekit import metrics
 from tunekit.errors import cut
+from tunekit.tasks import _plain
 from tunekit.tasks.base import (
     Answer,
     Corrected,
@@ -48,6 +49,7 @@ class QuestionAnswering(Task):
         "context": Role("text", "context", ("passage", "paragraph", "document", "text")),
     }
     targets = {"answers": Role("answers", "answers", ("answer", "answer_text"))}
+    pipeline_tag = "question-answering"
 
     class Options(OverlappingOptions):
         """Settings of question answering."""
@@ -216,6 +218,12 @@ class QuestionAnswering(Task):
 
     def model_options(self) -> dict[str, Any]:
         return {"num_labels": 2}  # a start and an end
+
+    def plain_code(self, model: str) -> str:
+        question = _plain.literal(f"Where did Ada go?{self.separator}")
+        script = _plain.SPAN + (_plain.UNSURE if self.options.allow_no_answer else _plain.SURE)
+        threshold, longest = self.decision.get("no_answer_threshold", 0.0), self.options.max_answer_tokens
+        return _plain.code(script, model, question=question, threshold=threshold, longest=longest)
 
 
 NOTHING: Mapping[str, Any] = {"answer": "", "start": None, "end": None, "score": 0.0}

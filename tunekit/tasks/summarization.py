@@ -11,6 +11,7 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
+from tunekit.tasks import _plain
 from tunekit.tasks._writing import write, written_logits
 from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
 
@@ -42,6 +43,7 @@ class Summarization(Task):
         "summary": Role("text", "summary", ("highlights", "target", "abstract", "tldr", "headline")),
         "summaries": Role("texts", "summaries", ("references", "targets"), instead_of="summary"),
     }
+    pipeline_tag = "summarization"
 
     class Options(Task.Options):
         """Settings of summarization; training, evaluation and prediction write in the same way."""
@@ -71,6 +73,10 @@ class Summarization(Task):
                 where = "for both together" if together else "for each"
                 raise InputError(f"{lengths}, but the model has {limit} tokens {where}; lower them")
             return self.model_copy(update={"max_document": document, "max_summary": summary})
+
+        def limits(self) -> Iterator[str]:
+            read, written = f"{self.max_document:,}", f"{self.max_summary:,}"
+            yield f"It reads at most {read} tokens of a document, and writes at most {written}."
 
     options: Options
 
@@ -207,3 +213,10 @@ class Summarization(Task):
             **({"length_penalty": self.options.length_penalty} if self.options.beams > 1 else {}),
         )
         return model
+
+    def plain_code(self, model: str) -> str:
+        around = (self.options.prefix, self.options.separator if self.continues else "")
+        before, after = (_plain.literal(text) if text else "" for text in around)
+        text = " + ".join(part for part in (before, "document", after) if part)
+        script = _plain.CONTINUATION if self.continues else _plain.SUMMARY
+        return _plain.code(script, model, text=text, longest=self.options.max_document)

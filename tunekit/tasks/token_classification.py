@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from tunekit import metrics
+from tunekit.tasks import _plain
 from tunekit.tasks._words import OUTSIDE, Words, tags_of
 from tunekit.tasks.base import (
     IGNORE,
@@ -54,6 +55,7 @@ class TokenClassification(Task):
         "spans": Role("spans", "spans", ("entities", "label", "labels"), instead_of="tags"),
     }
     labels_from = "tags"
+    pipeline_tag = "token-classification"
 
     class Options(OverlappingOptions):
         """Settings of token classification."""
@@ -169,6 +171,11 @@ class TokenClassification(Task):
 
     def reference(self, example: Example) -> list[str]:
         return list(example["tags"])
+
+    def plain_code(self, model: str) -> str:
+        """By the pipeline where it knows the scheme."""
+        known = self.options.scheme in ("bio", "iob1")
+        return _plain.code(_plain.ENTITIES if known else _plain.TAGS, model)
 
 
 def word_begins(encodings_of_row: Iterable[Any]) -> dict[int, int]:
