@@ -72,7 +72,7 @@ def results(name: str, content: bytes) -> list[dict[str, Any]]:
 def validate(request: Request) -> Response:
     """Say what is wrong with a card's metadata."""
     wrong = list(complaints(str(request.json().get("content", ""))))
-    answer = {"errors": [{"message": message} for message in wrong], "warnings": []}
+    answer: dict[str, Any] = {"errors": [{"message": message} for message in wrong], "warnings": []}
     if wrong:
         answer["error"] = wrong[0]
     return reply(answer, 400 if wrong else 200)
