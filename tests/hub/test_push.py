@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests import tiny
 from tests.hub.clients import READING, TOKEN, Client, with_accounts
 from tests.hub.server import Hub
 from tunekit import workflow
+from tunekit.console import as_json
 
 CARD_AND_DATA = {"README.md", "recipe.yaml", "metrics.json", "reproduce.json"}
 TWICE, LOST = 2, 1
@@ -77,24 +77,24 @@ def plan(hub: Hub) -> None:
     hub.fault("POST", f"ada/changed{COMMIT}", LOST, 412)
 
 
+def outcomes(client: Client, run: Path, cases: dict[str, Any]) -> dict[str, Any]:
+    """What pushes of a run come to, in one process."""
+    variables = {"TUNEKIT_HUB_TIMEOUT": "1", "CASES": json.dumps(cases)}
+    told: dict[str, Any] = client.run("-m", "tests.hub.drivers.pushing", str(run), variables=variables).json()
+    return told
+
+
 @pytest.fixture(scope="module")
 def pushed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, dict[str, Any]]]:
     """A Hub, and what pushes of one run to it came to."""
     with Hub() as hub:
         plan(with_accounts(hub))
-        client = Client(hub, tmp_path_factory.mktemp("home"))
-        cases = {name: case for name, case in PUSHES.items() if name != "spoiled"}
-        options = {"TUNEKIT_HUB_TIMEOUT": "1"}
-        found = client.run(
-            "-m", "tests.hub.drivers.pushing", str(finished), CASES=json.dumps(cases), **options
-        )
-        told: dict[str, Any] = found.json()
+        pushes = {name: case for name, case in PUSHES.items() if name != "spoiled"}
+        told = outcomes(Client(hub, tmp_path_factory.mktemp("home")), finished, pushes)
         hub.corrupt_lfs(known=False)
-        shutil.rmtree(client.home)  # else the client remembers what it has
-        client.home.mkdir()
-        cases = {"spoiled": PUSHES["spoiled"]}
-        found = client.run("-m", "tests.hub.drivers.pushing", str(finished), CASES=json.dumps(cases))
-        yield hub, told | found.json()
+        spoiled = Client(hub, tmp_path_factory.mktemp("home"))  # it does not know of what was fetched before
+        told |= outcomes(spoiled, finished, {"spoiled": PUSHES["spoiled"]})
+        yield hub, told
 
 
 def test_a_push_that_fails_for_a_while_arrives(pushed: tuple[Hub, dict[str, Any]]) -> None:
@@ -283,10 +283,16 @@ def test_a_push_that_fails_leaves_the_run_finished(
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
 
 
-def test_the_same_command_pushes_a_finished_run(
+def test_a_pushed_model_answers_elsewhere_as_here(
     hub: Hub, client: Client, finished: Path, tmp_path: Path
 ) -> None:
-    recipe = finished.parent / "recipe.yaml"
+    recipe, rows = finished.parent / "recipe.yaml", tmp_path / "rows.txt"
+    rows.write_text("the film was great\nwas poor\n")
     ended = client.tunekit("finetune", str(recipe), "--push", "ada/again", "--output", str(finished))
     assert ended.code == 0, ended.err
-    assert "tunekit.json" in hub.files("ada/again")
+    elsewhere = Client(hub, tmp_path / "elsewhere")
+    elsewhere.home.mkdir()
+    answered = elsewhere.tunekit("predict", "ada/again", "--input", str(rows))
+    assert [json.loads(line) for line in answered.out.splitlines()] == [
+        json.loads(as_json(row)) for row in workflow.predict(finished, str(rows))
+    ]
