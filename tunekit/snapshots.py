@@ -116,7 +116,7 @@ def cached(what: str, name: str, revision: str | None, aside: str = "") -> Copy 
 def download(what: str, name: str, revision: str | None, patterns: Sequence[str]) -> Path:
     """Copy the files of a repository's top level that match a pattern; returns their folder in the cache."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if out.quiet or not sys.stderr.isatty():
         disable_progress_bars()

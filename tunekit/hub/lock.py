@@ -4,7 +4,7 @@ Only what is declared here leaves the machine: no paths, no command lines, no na
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -167,7 +167,7 @@ def drift(lock: Lock, now: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} {before} -> {here}"
 
 
-def other_rows(lock: Lock, now: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Any]) -> Iterator[str]:
+def other_rows(lock: Lock, now: Mapping[str, Mapping[str, Any]], splits: Iterable[str]) -> Iterator[str]:
     """In which of some splits the rows are not those of a run, and how; `now` are the facts of those here."""
     for split in splits:
         before, here = lock.data.splits.get(split), now.get(split)

@@ -66,7 +66,8 @@ def shards(index: Path) -> list[str]:
         InputError: it is damaged.
     """
     try:
-        return sorted({str(name) for name in json.loads(index.read_text())["weight_map"].values()})
+        names = set(json.loads(index.read_text())["weight_map"].values())
+        return sorted(Path(name).name for name in names)  # none in another folder
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"the index of the weights in {index.parent} cannot be read ({first_line(error)}); copy it again"
