@@ -57,7 +57,7 @@ def send(items: Sequence[Item], target: Target, say: Callable[[str], None]) -> P
 
 def show_progress(wanted: bool) -> None:
     """Let the client show how far an upload is, or not."""
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     (enable_progress_bars if wanted and sys.stderr.isatty() else disable_progress_bars)()
 
