@@ -80,7 +80,7 @@ def finished(checkpoint: Make, tmp_path_factory: pytest.TempPathFactory) -> Call
             task, family, rows, overrides = CASES[case]
             folder = tmp_path_factory.mktemp("card")
             for number, split in enumerate(("train", "validation", "test")):
-                tiny.write_jsonl(folder / "data" / f"{split}.jsonl", rows(28, number * 28))
+                tiny.write_jsonl(folder / "data" / f"{split}.jsonl", rows(28, start=number * 28))
             model = checkpoint(family, dropout=False)
             file = tiny.recipe(
                 folder / "tiny.yaml", task, model, folder / "data", steps=30, evaluate_every=30
@@ -121,7 +121,8 @@ def results(text: str) -> dict[tuple[str, str], float]:
 
 def predicted(run: Run, split: str = "test") -> list[dict[str, Any]]:
     """The predictions of a run."""
-    return [json.loads(line) for line in (run.path / "predictions" / f"{split}.jsonl").open()]
+    lines = (run.path / "predictions" / f"{split}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def label_rows(text: str) -> list[list[str]]:
@@ -574,6 +575,13 @@ def test_the_card_tells_limits_training_and_data(finished: Callable[[str], Run])
     assert "It reads at most 64 tokens of an example" in text
     assert f"It knows the {len(HOSTILE)} labels of its training rows" in text
     assert "Its test scores rest on 28 rows" in text
-    assert "30 steps in " in text and "seed 0" in text
+    assert "- Steps: 30, in " in text and "- Seed: 0\n" in text
+    assert "Columns: text as text, label as label, id as id." in text
+    assert f"\n{Path(run.facts['checkpoint']['name']).name}, a folder; the sha256 of its weights" in text
     assert run.facts["data"]["splits"]["test"]["sha256"][:12] in text
     assert "max_length: 64" in text
+
+
+def test_a_model_that_reads_no_text_has_no_limits_of_language(finished: Callable[[str], Run]) -> None:
+    assert "languages" in written(finished("label"))
+    assert "languages" not in written(finished("picture"))

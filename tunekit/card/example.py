@@ -69,9 +69,7 @@ BARE: dict[str, Any] = EXAMPLE | {  # of which as little is known as can be
     "pipeline_tag": None,
     "labels": [],
     "base": {**dict.fromkeys(EXAMPLE["base"]), "name": "bert"},
-    "data": EXAMPLE["data"] | {"columns": {}, "splits": []},
     "scores": [EXAMPLE["scores"][0] | dict.fromkeys(("value", "low", "high"))],
     "label_scores": None,
     "training": EXAMPLE["training"] | {"best": None},
-    "limits": [],
 }

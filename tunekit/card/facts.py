@@ -29,27 +29,26 @@ def facts_of(run: Run, recipe: Recipe, repo: str) -> dict[str, Any]:
     kind, (_, task) = tasks.find(recipe.task.name), load_task(run.model)
     base, data = base_of(run), data_of(run, recipe)
     labels = list(task.labels)
-    return cleaned(
-        {
-            "title": f"{base['name']}, fine-tuned for {recipe.task.name}",
-            "about": (kind.__doc__ or "").strip().split("\n")[0] or None,
-            "task": recipe.task.name,
-            "pipeline_tag": kind.pipeline_tag,
-            "repo": repo,
-            "labels": labels[:MOST_LABELS],
-            "more_labels": max(0, len(labels) - MOST_LABELS),
-            "keys": [kind.inputs[role].column for role in task.given],
-            "code": task.plain_code(repo),
-            "base": base,
-            "adapter": (run.path / "adapter").is_dir(),
-            "data": data,
-            "scores": scores_of(run, task),
-            "label_scores": label_scores_of(run, task),
-            "training": training_of(run),
-            "limits": list(limits(run, task, base["language"])),
-            "recipe": public_recipe(run, recipe),
-        }
-    )
+    known = {
+        "title": f"{base['name']}, fine-tuned for {recipe.task.name}",
+        "about": (kind.__doc__ or "").strip().split("\n")[0] or None,
+        "task": recipe.task.name,
+        "pipeline_tag": kind.pipeline_tag,
+        "repo": repo,
+        "labels": labels[:MOST_LABELS],
+        "more_labels": max(0, len(labels) - MOST_LABELS),
+        "keys": [kind.inputs[role].column for role in task.given],
+        "code": task.plain_code(repo),
+        "base": base,
+        "adapter": (run.path / "adapter").is_dir(),
+        "data": data,
+        "scores": scores_of(run, task),
+        "label_scores": label_scores_of(run, task),
+        "training": training_of(run),
+        "limits": list(limits(run, task, base["language"])),
+        "recipe": public_recipe(run, recipe),
+    }
+    return dict(cleaned(known))
 
 
 def base_of(run: Run) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from tunekit.run import Run
 from tunekit.tasks.base import Task
 
+TEXTS = {"text", "texts", "words"}  # kinds of columns that are in a language
+
 
 def limits(run: Run, task: Task, languages: str | Sequence[str] | None) -> Iterator[str]:
     """The limits of a run's model; `languages` are those that the base model's card names."""
@@ -13,8 +15,10 @@ def limits(run: Run, task: Task, languages: str | Sequence[str] | None) -> Itera
     yield from of_length(run, bool(lengths))
     if task.labels:
         yield f"It knows the {len(task.labels):,} labels of its training rows, and answers with no other."
-    yield "It knows the languages of its training rows; which these are is not recorded."
-    if languages:
+    reads = {task.inputs[role].kind for role in task.given}
+    if reads & TEXTS:
+        yield "It knows the languages of its training rows; which these are is not recorded."
+    if reads & TEXTS and languages:
         named = languages if isinstance(languages, str) else ", ".join(languages)
         yield f"The base model's card names these languages: {named}."
     yield from of_scores(run, task)

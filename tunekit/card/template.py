@@ -115,7 +115,7 @@ def environment() -> Any:
         "number": score,
         "duration": duration,
         "words": lambda value: value if isinstance(value, str) else ", ".join(value),
-        "fenced": lambda text, language="": Markup(fenced(text, language)),
+        "fenced": lambda *given: Markup(fenced(*given)),
         "link": lambda address: Markup(linked(address)),
     }
     return made

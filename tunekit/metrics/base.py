@@ -81,5 +81,5 @@ def by_label(rows: Iterable[Mapping[str, float]]) -> dict[str, LabelScore]:
 def label_score(right: float, invented: float, missed: float) -> LabelScore:
     """The score of a label that was found rightly, where it was not, and not where it was."""
     found, wanted = right + invented, right + missed
-    values = [ratio(right, found), ratio(right, wanted), ratio(2 * right, found + wanted)]
-    return LabelScore(*map(float, values), round(wanted))
+    precision, recall, f1 = ratio(right, found), ratio(right, wanted), ratio(2 * right, found + wanted)
+    return LabelScore(float(precision), float(recall), float(f1), round(wanted))

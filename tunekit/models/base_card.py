@@ -6,6 +6,7 @@ from typing import Any
 
 from tunekit.errors import InputError, TunekitError
 from tunekit.models.checkpoint import Checkpoint
+from tunekit.models.load import Say
 from tunekit.network import reaching
 from tunekit.recipe.reading import Reading, read_mapping
 
@@ -16,7 +17,7 @@ LONGEST_VALUE = 300  # characters; what is longer is no license's name
 METADATA = re.compile(r"\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
 
-def base_card(checkpoint: Checkpoint) -> dict[str, Any]:
+def base_card(checkpoint: Checkpoint, say: Say) -> dict[str, Any]:
     """The facts of a checkpoint's card, which is fetched where the checkpoint is from the Hub.
 
     A card that is not there, or cannot be fetched, says nothing.
@@ -29,6 +30,7 @@ def base_card(checkpoint: Checkpoint) -> dict[str, Any]:
             with reaching("model", checkpoint.name, commit):
                 hf_hub_download(checkpoint.name, CARD, revision=commit)
         except TunekitError:
+            say(f"the card of {checkpoint.name} cannot be fetched; no license is carried over from it")
             return {}
     return base_card_facts(folder)
 

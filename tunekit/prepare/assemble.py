@@ -148,7 +148,7 @@ def record(
             "name": prepared.recipe.model.name,
             "commit": prepared.checkpoint.commit,
             "sha256": {path.name: checkpoints.sha256(path) for path in weights},
-            **base_card(prepared.checkpoint),
+            **base_card(prepared.checkpoint, out.say),
         },
         identity=prepared.identity(),
     )

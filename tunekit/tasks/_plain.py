@@ -65,7 +65,8 @@ model = $model
 tokenizer = AutoTokenizer.from_pretrained(model)
 tagger = AutoModelForTokenClassification.from_pretrained(model)
 words = ["Ada", "Lovelace", "lived", "in", "London"]
-encoded = tokenizer(words, is_split_into_words=True, return_tensors="pt")
+cut = {"truncation": True, "max_length": $max_length}
+encoded = tokenizer(words, is_split_into_words=True, return_tensors="pt", **cut)
 with torch.inference_mode():
     best = tagger(**encoded).logits[0].argmax(-1).tolist()
 tags = {}
@@ -84,13 +85,14 @@ tokenizer = AutoTokenizer.from_pretrained(model)
 reader = AutoModelForQuestionAnswering.from_pretrained(model)
 question = $question
 context = "Ada went to Paris and Bob to Rome."
-encoded = tokenizer(question, context, return_tensors="pt", return_offsets_mapping=True)
+cut = {"truncation": "only_second", "max_length": $max_length}
+encoded = tokenizer(question, context, return_tensors="pt", return_offsets_mapping=True, **cut)
 offsets = encoded.pop("offset_mapping")[0].tolist()
 with torch.inference_mode():
     outputs = reader(**encoded)
 start, end = outputs.start_logits[0].tolist(), outputs.end_logits[0].tolist()
 inside = [token for token, part in enumerate(encoded.sequence_ids(0)) if part == 1]
-spans = [(a, b) for a in inside for b in inside if a <= b < a + $longest]
+spans = [(a, b) for a in inside for b in inside if a <= b < a + $max_answer_tokens]
 first, last = max(spans, key=lambda span: start[span[0]] + end[span[1]])
 answer = context[offsets[first][0] : offsets[last][1]].strip()
 """
@@ -111,22 +113,24 @@ model = $model
 tokenizer = AutoTokenizer.from_pretrained(model)
 writer = AutoModelForSeq2SeqLM.from_pretrained(model)
 document = "The committee met on Monday. After six hours it agreed on a budget."
-encoded = tokenizer($text, truncation=True, max_length=$longest, return_tensors="pt")
+encoded = tokenizer($text, truncation=True, max_length=$max_length, return_tensors="pt")
 written = writer.generate(**encoded)
 print(tokenizer.decode(written[0], skip_special_tokens=True).strip())
 """
 
 CONTINUATION = """\
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = $model
 tokenizer = AutoTokenizer.from_pretrained(model)
 writer = AutoModelForCausalLM.from_pretrained(model)
 document = "The committee met on Monday. After six hours it agreed on a budget."
-encoded = tokenizer($text, return_tensors="pt")
-read = encoded["input_ids"].shape[1]
-written = writer.generate(**encoded)
-print(tokenizer.decode(written[0][read:], skip_special_tokens=True).strip())
+tokens = tokenizer($text, truncation=True, max_length=$max_length)["input_ids"]
+tokens += tokenizer($separator, add_special_tokens=False)["input_ids"]
+read = torch.tensor([tokens])
+written = writer.generate(input_ids=read, attention_mask=torch.ones_like(read))
+print(tokenizer.decode(written[0][len(tokens) :], skip_special_tokens=True).strip())
 """
 
 PICTURE = """\

@@ -220,10 +220,11 @@ class QuestionAnswering(Task):
         return {"num_labels": 2}  # a start and an end
 
     def plain_code(self, model: str) -> str:
-        question = _plain.literal(f"Where did Ada go?{self.separator}")
         script = _plain.SPAN + (_plain.UNSURE if self.options.allow_no_answer else _plain.SURE)
-        threshold, longest = self.decision.get("no_answer_threshold", 0.0), self.options.max_answer_tokens
-        return _plain.code(script, model, question=question, threshold=threshold, longest=longest)
+        parts = self.options.model_dump(include={"max_length", "max_answer_tokens"})
+        question = _plain.literal(f"Where did Ada go?{self.separator}")
+        threshold = self.decision.get("no_answer_threshold", 0.0)
+        return _plain.code(script, model, question=question, threshold=threshold, **parts)
 
 
 NOTHING: Mapping[str, Any] = {"answer": "", "start": None, "end": None, "score": 0.0}

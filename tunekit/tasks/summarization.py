@@ -215,8 +215,8 @@ class Summarization(Task):
         return model
 
     def plain_code(self, model: str) -> str:
-        around = (self.options.prefix, self.options.separator if self.continues else "")
-        before, after = (_plain.literal(text) if text else "" for text in around)
-        text = " + ".join(part for part in (before, "document", after) if part)
+        prefix, separator = map(_plain.literal, (self.options.prefix, self.options.separator))
+        text = f"{prefix} + document" if self.options.prefix else "document"
+        room = self.options.max_document - len(self.separator)
         script = _plain.CONTINUATION if self.continues else _plain.SUMMARY
-        return _plain.code(script, model, text=text, longest=self.options.max_document)
+        return _plain.code(script, model, text=text, separator=separator, max_length=room)

@@ -175,7 +175,8 @@ class TokenClassification(Task):
     def plain_code(self, model: str) -> str:
         """By the pipeline where it knows the scheme."""
         known = self.options.scheme in ("bio", "iob1")
-        return _plain.code(_plain.ENTITIES if known else _plain.TAGS, model)
+        script = _plain.ENTITIES if known else _plain.TAGS
+        return _plain.code(script, model, max_length=self.options.max_length)
 
 
 def word_begins(encodings_of_row: Iterable[Any]) -> dict[int, int]:
