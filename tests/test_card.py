@@ -17,12 +17,12 @@ from seqeval.metrics import classification_report
 from tests import tiny
 from tests.test_text_classification import pairs, ratings, topics
 from tunekit import tasks, workflow
-from tunekit.card import benchmark_results, card, check_template, escape
+from tunekit.card import benchmark_results, card, escape
 from tunekit.card.example import BARE, EXAMPLE
 from tunekit.card.facts import facts_of, last_part, shortened
 from tunekit.card.markdown import fenced, linked
 from tunekit.card.metadata import metadata
-from tunekit.card.template import render
+from tunekit.card.template import check_template, render
 from tunekit.errors import InputError
 from tunekit.models.base_card import base_card_facts
 from tunekit.recipe import load
@@ -496,7 +496,7 @@ def test_a_template_of_the_users_replaces_the_text_and_not_the_metadata(
         "{% for label in labels %}\n{{ label }}\n{% endfor %}\n{{ data.splits[0].rows }} rows"
     )
     check_template(template)
-    text = card_of(finished("label"), template=template)
+    text = card_of(finished("label"), f"hub.card={template}")
     lines = ModelCard(text).text.strip().splitlines()
     assert sorted(lines) == sorted([*(escape(label) for label in HOSTILE), "28 rows"])
     assert results(text) == results(written(finished("label")))
