@@ -22,7 +22,7 @@ def recipe_for(path: Path, folder: Path, overrides: Sequence[str]) -> Recipe:
     if file.is_file() and in_run(path, folder):
         return recipes.load(file, overrides, out.say)
     if pushed.is_file() and not names_data(overrides):
-        return recipes.load_foreign(pushed, overrides, out.say, model=folder)
+        return recipes.load_foreign(pushed, overrides, out.say, model=folder, source=str(file))
     name, task = load_task(folder)
     return recipes.of_model({"name": name, **task.options.model_dump(mode="json")}, folder, overrides)
 

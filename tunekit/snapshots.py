@@ -55,7 +55,7 @@ def fetch(what: str, name: str, revision: str | None, patterns: Sequence[str], a
     if offline():
         copy = cached(what, name, revision, aside)
         if copy is None:
-            raise absent(called(what, name) + aside)
+            raise absent(called(what, name) + aside + (f" at revision {revision!r}" if revision else ""))
         return copy
     try:
         info = look_up(what, name, revision, aside)

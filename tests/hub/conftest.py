@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub.clients import Client, with_accounts
+from tests.hub.pushed import world  # noqa: F401  a fixture
 from tests.hub.server import Hub
 
 

@@ -123,7 +123,7 @@ def world(
             BASE, {**base, "README.md": b"---\nlicense: mit\n---\n", "tf_model.h5": b"other weights"}
         )
         hub.add_repo(ROWS, {path.name: path.read_bytes() for path in data(TASK).iterdir()}, "dataset")
-        recipe = tiny.recipe(folder / "tiny.yaml", TASK, Path(BASE), Path(ROWS), steps=6)
+        recipe = tiny.recipe(folder / "tiny.yaml", TASK, Path(BASE), Path(ROWS), steps=40)
         made = World(hub, folder, recipe, {})
         made.made.update(
             together(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import tiny
-from tests.hub.pushed import BASE, ROWS, TUNED, Told, World, together
+from tests.hub.pushed import BASE, ROWS, TUNED, Told, World, layout, together
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,11 @@ def test_the_lock_of_a_run_tells_no_path_and_no_command(world: World) -> None:
         "versions",
         "windows",
     ]
+
+
+def test_what_is_pushed_names_no_place_here(world: World) -> None:
+    files = layout(world.run)
+    assert [name for name, content in files.items() if str(world.folder).encode() in content] == []
 
 
 def test_the_token_goes_to_the_hub_and_not_to_where_large_files_are(

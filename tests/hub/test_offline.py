@@ -59,13 +59,18 @@ def test_all_that_is_missing_is_listed_at_once(watched: tuple[dict[str, Told], P
     assert "data set 'ada/nothing' (no file or folder here) is not in the cache, and --offline" in told.err
 
 
-@pytest.mark.parametrize("command", ["lacking a revision", "lacking a model"])
-def test_what_is_missing_is_named_with_what_to_do(
-    watched: tuple[dict[str, Told], Path], command: str
-) -> None:
-    told = watched[0][command]
+def test_a_model_that_is_missing_is_told_how_to_get_it(watched: tuple[dict[str, Told], Path]) -> None:
+    told = watched[0]["lacking a model"]
     assert told.code == 3
     assert "tunekit fetch RECIPE" in told.err
+
+
+def test_another_revision_than_the_one_that_was_fetched_is_missing(
+    watched: tuple[dict[str, Told], Path],
+) -> None:
+    told = watched[0]["lacking a revision"]
+    assert told.code == 3
+    assert f"data set '{ROWS}' (no file or folder here) at revision 'v9' is not in the cache" in told.err
 
 
 @pytest.fixture(scope="module")

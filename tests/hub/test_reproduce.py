@@ -136,13 +136,16 @@ def test_a_model_without_a_recipe_cannot_be_made_again(told: dict[str, Told]) ->
 
 def test_a_damaged_lock_is_the_inputs_fault(told: dict[str, Told]) -> None:
     assert told["torn"].code == 2
-    assert "reproduce.json lacks what a finished run records" in told["torn"].err
+    assert " ada/torn/reproduce.json lacks what a finished run records" in told["torn"].err
 
 
 @pytest.mark.parametrize("case", ["elsewhere", "elsewhere, trained", "evaluate elsewhere"])
 def test_data_that_was_a_file_must_be_given(told: dict[str, Told], case: str) -> None:
     assert told[case].code == 2
-    assert "data.path 'rows' was on the machine of whoever made the recipe; give data=PATH" in told[case].err
+    said = (
+        "ada/elsewhere/recipe.yaml:14: data.path 'rows' was on the machine of whoever made the recipe; give"
+    )
+    assert said in told[case].err
 
 
 def test_data_that_was_a_file_is_taken_from_where_the_user_has_it(told: dict[str, Told]) -> None:

@@ -114,9 +114,9 @@ def lock_of(path: Path, folder: Path) -> Lock | None:
     Raises:
         InputError: it is damaged.
     """
-    files = (path / "run.json", folder / LOCK)
-    file = next((file for file in files if file.is_file()), None)
-    return None if file is None else checked(read(file), Lock, file)
+    if (path / "run.json").is_file():
+        return checked(read(path / "run.json"), Lock, path / "run.json")
+    return checked(read(folder / LOCK), Lock, path / LOCK) if (folder / LOCK).is_file() else None
 
 
 def scores_of(path: Path, folder: Path) -> dict[str, dict[str, Score]]:
@@ -128,7 +128,7 @@ def scores_of(path: Path, folder: Path) -> dict[str, dict[str, Score]]:
     file = next((p / "metrics.json" for p in (path, folder) if (p / "metrics.json").is_file()), None)
     if file is None:
         raise InputError(f"{path} has no metrics.json to compare with; give a finished run, or a pushed one")
-    return checked({"splits": read(file)}, Scores, file).splits
+    return checked({"splits": read(file)}, Scores, path / "metrics.json").splits
 
 
 def read(file: Path) -> Any:

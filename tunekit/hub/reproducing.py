@@ -37,8 +37,8 @@ class Original:
         if own.is_file() and self.folder == self.path / "model":
             found = recipes.load(own, overrides, out.say)
         else:
-            model = None if trains else self.folder
-            found = recipes.load_foreign(self.folder / "recipe.yaml", overrides, out.say, model)
+            pushed, model = self.folder / "recipe.yaml", None if trains else self.folder
+            found = recipes.load_foreign(pushed, overrides, out.say, model=model, source=str(own))
         return self.pinned(found, overrides).model_copy(update={"hub": HubSection()})
 
     def pinned(self, recipe: Recipe, overrides: Sequence[str]) -> Recipe:

@@ -21,12 +21,14 @@ def load_foreign(
     path: Path,
     overrides: Sequence[str] = (),
     say: Callable[[str], None] = lambda _: None,
+    *,
     model: Path | None = None,
+    source: str | None = None,
 ) -> Recipe:
     """Read the recipe that lies beside a model, with the user's overrides; `model` takes its model's place.
 
     What it says of a push is dropped. Where its data was a file, data=PATH tells where that is here, and its
-    splits and columns stay.
+    splits and columns stay. `source` is what the file is called in messages, where that is not its path.
 
     Raises:
         InputError: it is no recipe, names something of this machine, or would run code.
@@ -34,8 +36,8 @@ def load_foreign(
     problems = Problems()
     settings = parse_all(overrides, problems)
     with problems.collect():
-        values, reading = read_file(path)
-        draft = Draft(str(path), expand(values), reading.lines, reading.problems)
+        values, reading = read_file(path, source)
+        draft = Draft(source or str(path), expand(values), reading.lines, reading.problems)
         if model is not None:
             draft.values["model"] = {"name": str(model)}
         draft.problems += refusals(draft, {place for place, _, _ in settings}, model)
