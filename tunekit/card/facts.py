@@ -92,7 +92,7 @@ def data_of(run: Run, recipe: Recipe) -> dict[str, Any]:
         "from_hub": from_hub,
         "url": f"{HUB}/datasets/{section.path}" if from_hub else None,
         "config": section.config,
-        "revision": section.revision,
+        "revision": recorded.get("commit") or section.revision,
         "columns": recorded["columns"],
         "skipped": len(recorded["skipped"]),
         "splits": splits,
