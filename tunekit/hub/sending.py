@@ -195,8 +195,9 @@ def verify(
 
 
 def fetched_digest(api: Any, item: Item, target: Target, pushed: Pushed) -> str:
-    """The sha256 of a file as the Hub gives it out."""
-    with tempfile.TemporaryDirectory(prefix="tunekit-verify-") as folder:
+    """The sha256 of a file as the Hub gives it out; it is fetched to the run, where there is room for it."""
+    run = item.content.parent.parent if isinstance(item.content, Path) else None
+    with tempfile.TemporaryDirectory(prefix=".fetched-", dir=run) as folder:
         path = api.hf_hub_download(target.repo, item.path, revision=pushed.commit, local_dir=folder)
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
