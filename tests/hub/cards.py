@@ -56,18 +56,23 @@ def many(value: Any) -> list[Any]:
 
 def evaluations(commit: Commit) -> list[dict[str, Any]]:
     """The results in `.eval_results/`."""
-    found = []
-    for path, file in sorted(commit.files.items()):
-        if path.startswith(".eval_results/") and path.endswith(".yaml"):
-            for result in many(yaml.safe_load(file.content)):
-                found.append({"filename": path, "data": plain(result)})
-    return found
+    names = [name for name in sorted(commit.files) if re.fullmatch(r"\.eval_results/.+\.yaml", name)]
+    return [result for name in names for result in results(name, commit.files[name].content)]
+
+
+def results(name: str, content: bytes) -> list[dict[str, Any]]:
+    """The results in a file, or what is wrong with it."""
+    try:
+        found = yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        return [{"filename": name, "error": str(error)}]
+    return [{"filename": name, "data": plain(result)} for result in many(found)]
 
 
 def validate(request: Request) -> Response:
     """Say what is wrong with a card's metadata."""
     wrong = list(complaints(str(request.json().get("content", ""))))
-    answer = {"errors": [{"message": message} for message in wrong], "warnings": []}
+    answer: dict[str, Any] = {"errors": [{"message": message} for message in wrong], "warnings": []}
     if wrong:
         answer["error"] = wrong[0]
     return reply(answer, 400 if wrong else 200)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,15 @@ class Client:
     token: str | None = TOKEN
     python_path: str = sys.executable
 
-    def run(self, *argv: str, cwd: Path | None = None, said: str | None = None, **variables: str) -> Ended:
+    def run(
+        self,
+        *argv: str,
+        cwd: Path | None = None,
+        said: str | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Ended:
         """Run Python with some arguments; `said` is what it reads from its standard input."""
-        environment = self.hub.environment(self.home, self.token) | variables
+        environment = self.hub.environment(self.home, self.token) | dict(variables or {})
         paths = [str(ROOT), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = ":".join(path for path in paths if path)
         done = subprocess.run(
@@ -59,13 +66,15 @@ class Client:
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def python(self, code: str, **variables: str) -> Ended:
+    def python(self, code: str, *, variables: Mapping[str, str] | None = None) -> Ended:
         """Run a snippet of Python."""
-        return self.run("-c", code, **variables)
+        return self.run("-c", code, variables=variables)
 
-    def tunekit(self, *argv: str, cwd: Path | None = None, **variables: str) -> Ended:
+    def tunekit(
+        self, *argv: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> Ended:
         """Run the command line."""
-        return self.run("-m", "tunekit", *argv, cwd=cwd, **variables)
+        return self.run("-m", "tunekit", *argv, cwd=cwd, variables=variables)
 
 
 Seen = tuple[Hub, dict[str, Any]]
@@ -74,7 +83,8 @@ Seen = tuple[Hub, dict[str, Any]]
 
 def driven(hub: Hub, home: Path, driver: str, **variables: str) -> dict[str, Any]:
     """What a driver saw; see `tests.hub.drivers`."""
-    told: dict[str, Any] = Client(hub, home).run("-m", f"tests.hub.drivers.{driver}", **variables).json()
+    ended = Client(hub, home).run("-m", f"tests.hub.drivers.{driver}", variables=variables)
+    told: dict[str, Any] = ended.json()
     return told
 
 

@@ -13,8 +13,8 @@ class Request:
 
     method: str
     path: str  # with the query, as it was sent
-    headers: dict[str, str]
-    body: bytes = b""
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def authorization(self) -> str | None:

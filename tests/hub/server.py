@@ -29,7 +29,7 @@ class Hub:
         self.faults = Faults()
         self.log: list[Request] = []
         self.failures: list[str] = []  # bugs of this module
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.port = 0
         self.server: Server | None = None
 
@@ -101,7 +101,12 @@ class Hub:
         self, repo: str, files: Mapping[str, bytes], *, kind: str = "model", revision: str = "main"
     ) -> Commit:
         """Add files to a repository, as somebody else might meanwhile."""
-        held = self.repo(repo, kind)
+        with self.lock:
+            return self.add_to(self.repo(repo, kind), files, revision)
+
+    @staticmethod
+    def add_to(held: Repo, files: Mapping[str, bytes], revision: str) -> Commit:
+        """Make a commit of some files."""
         blobs = {path: blob(path, content) for path, content in files.items()}
         held.objects |= {each.sha256: each for each in blobs.values() if each.sha256}
         head = held.find(revision) or held.branches["main"]
@@ -124,7 +129,8 @@ class Hub:
 
     def rename(self, old: str, new: str, kind: str = "model") -> None:
         """Rename a repository; requests for the old name are redirected."""
-        managing.rename(self.state, self.repo(old, kind), new)
+        with self.lock:
+            managing.rename(self.state, self.repo(old, kind), new)
 
     def fault(
         self,

@@ -32,7 +32,7 @@ class Account:
 class Blob:
     """A file's content; a large one has a sha256, which is the content's unless the Hub was deceived."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     sha256: str | None = None
 
     @cached_property
@@ -63,7 +63,7 @@ def blob(path: str, content: bytes) -> Blob:
     return Blob(content, hashlib.sha256(content).hexdigest() if large else None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Commit:
     """A state of a repository."""
 
@@ -72,8 +72,8 @@ class Commit:
     message: str
     author: str
     date: datetime
-    files: Mapping[str, Blob]
-    parent: "Commit | None"
+    files: Mapping[str, Blob] = field(repr=False)
+    parent: "Commit | None" = field(repr=False)
 
     @property
     def when(self) -> str:

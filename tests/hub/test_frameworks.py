@@ -34,13 +34,12 @@ def offer(hub: Hub) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    made = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table({"text": ["parquet"], "label": [1]}), made)
-    hub.add_repo("bob/csv", {"train.csv": CSV}, "dataset").tags["v1"] = hub.commits(
-        "bob/csv", kind="dataset"
-    )[0]
+    parquet = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["parquet"], "label": [1]}), parquet)
+    made = hub.add_repo("bob/csv", {"train.csv": CSV}, "dataset")
+    made.tags["v1"] = made.branches["main"]
     hub.add_commit("bob/csv", {"train.csv": CSV + b"poor,0\n", "test.csv": CSV}, kind="dataset")
-    hub.add_repo("bob/first-name", {"data/test-00000-of-00001.parquet": made.getvalue()}, "dataset")
+    hub.add_repo("bob/first-name", {"data/test-00000-of-00001.parquet": parquet.getvalue()}, "dataset")
     hub.rename("bob/first-name", "bob/second-name", "dataset")
     hub.add_repo("bob/private", {"train.csv": CSV}, "dataset", private=True)
     hub.add_repo("org/private", {"train.csv": CSV}, "dataset", private=True)

@@ -4,11 +4,13 @@ import hashlib
 import http.client
 import json
 import threading
+import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.hub.clients import TOKEN
+from tests.hub.clients import TOKEN, Client
 from tests.hub.server import Hub
 
 
@@ -118,7 +120,7 @@ def test_a_stalled_request_ends_when_the_hub_stops(hub: Hub) -> None:
     thread = threading.Thread(target=wait)
     thread.start()
     while not hub.log:
-        pass
+        time.sleep(0.001)
     hub.stop()
     thread.join()
     assert seen == [http.client.RemoteDisconnected]
@@ -132,3 +134,35 @@ def test_a_spoiled_file_is_accepted_and_the_hub_may_know_it(hub: Hub, known: boo
     held = hub.repo("ada/spoiled").objects[oid]
     assert held.content == b"12344"
     assert (held.sha256 == oid) is not known
+
+
+def test_while_a_hub_is_down_a_client_has_its_cache_alone(hub: Hub, client: Client) -> None:
+    fetch = "import huggingface_hub as h; print(open(h.hf_hub_download('ada/words', {!r})).read())"
+    hub.add_repo("ada/words", {"a.txt": b"first", "b.txt": b"second"})
+    assert client.python(fetch.format("a.txt")).out == "first\n"
+    hub.stop()
+    assert client.python(fetch.format("a.txt")).out == "first\n"
+    hub.start_again()
+    assert client.python(fetch.format("b.txt")).out == "second\n"
+
+
+def test_a_process_knows_this_hub_alone(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    monkeypatch.setenv("HF_HUB_CACHE", "/elsewhere")
+    monkeypatch.setenv("https_proxy", "http://elsewhere")
+    found = hub.environment(tmp_path)
+    assert not {"HF_TOKEN", "HF_HUB_CACHE", "https_proxy", "HF_HUB_OFFLINE"} & found.keys()
+    assert (found["HF_ENDPOINT"], found["HF_HOME"]) == (hub.url, str(tmp_path))
+    assert found["PATH"] and hub.environment(tmp_path, TOKEN)["HF_TOKEN"] == TOKEN
+
+
+def test_the_command_line_runs_in_a_process_of_its_own(client: Client) -> None:
+    ended = client.tunekit("no-such-command")
+    assert ended.code == 2
+    assert "no-such-command" in ended.err
+
+
+def test_a_bug_of_the_hub_fails_the_test_that_met_it() -> None:
+    with pytest.raises(AssertionError, match="KeyError"), Hub() as hub:
+        hub.add_account("ada", TOKEN)
+        assert ask(hub, "/api/repos/create", "POST", b"{}")[0] == 500

@@ -12,7 +12,7 @@ def loaded() -> dict[str, Any]:
     found = datasets.load_dataset("bob/csv")
     return {
         "csv": {name: split.to_dict() for name, split in found.items()},
-        "old name": datasets.load_dataset("bob/older", split="test").to_dict(),
+        "old name": datasets.load_dataset("bob/first-name", split="test").to_dict(),
         "private": caught(lambda: datasets.load_dataset("bob/private")),
         "private stream": list(datasets.load_dataset("org/private", split="train", streaming=True)),
         "private, anonymous": caught(lambda: datasets.load_dataset("org/private", token=False)),
