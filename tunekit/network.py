@@ -22,8 +22,15 @@ def offline() -> bool:
 
 
 def patience() -> float:
-    """Seconds without a byte after which a request has failed."""
-    return float(os.environ.get("TUNEKIT_HUB_TIMEOUT", SECONDS))
+    """Seconds without a byte after which a request has failed.
+
+    Raises:
+        InputError: the variable is no number of seconds.
+    """
+    given = os.environ.get("TUNEKIT_HUB_TIMEOUT") or str(SECONDS)
+    if not re.fullmatch(r"\d+(\.\d+)?", given) or not float(given):
+        raise InputError(f"TUNEKIT_HUB_TIMEOUT is {given!r}; give a number of seconds above 0")
+    return float(given)
 
 
 def at_revision(text: str) -> tuple[str, str | None]:

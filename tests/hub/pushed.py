@@ -15,6 +15,7 @@ from tests.hub.server import Hub
 
 TASK = "text-classification"
 BASE, ROWS, TUNED = "ada/base", "ada/reviews", "ada/tuned"
+TWICE = "ada/twice"  # a data set that was changed after it was tagged
 SEVERAL = """
 import contextlib, io, json, os, sys
 from tunekit import cli
@@ -123,6 +124,7 @@ def world(
             BASE, {**base, "README.md": b"---\nlicense: mit\n---\n", "tf_model.h5": b"other weights"}
         )
         hub.add_repo(ROWS, {path.name: path.read_bytes() for path in data(TASK).iterdir()}, "dataset")
+        offer_twice(hub)
         recipe = tiny.recipe(folder / "tiny.yaml", TASK, Path(BASE), Path(ROWS), steps=40)
         made = World(hub, folder, recipe, {})
         made.made.update(
@@ -131,6 +133,8 @@ def world(
                 {
                     "fetch": ["fetch", recipe, "--json"],
                     "fetch again": ["fetch", recipe],
+                    "fetch old rows": ["fetch", recipe, f"data={TWICE}@v1"],
+                    "fetch new rows": ["fetch", recipe, f"data={TWICE}"],
                     "finetune": ["finetune", recipe, "--output", made.run, "--json"],
                 },
             )
@@ -139,6 +143,14 @@ def world(
         made.offer(TUNED, {"payload.py": b"raise SystemExit", "optimizer.pt": b"", "pytorch_model.bin": b"x"})
         hub.repo(TUNED).tags["v1"] = hub.commits(TUNED)[0]
         yield made
+
+
+def offer_twice(hub: Hub) -> None:
+    """Offer a data set of two commits, of which the first is tagged."""
+    rows = b"text,label\ngood,1\nbad,0\n"
+    repo = hub.add_repo(TWICE, {"train.csv": rows}, "dataset")
+    repo.tags["v1"] = repo.branches["main"]
+    hub.add_commit(TWICE, {"train.csv": rows + b"poor,0\n"}, kind="dataset")
 
 
 def copied(run: Path, place: Path) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import tiny
-from tests.hub.pushed import BASE, ROWS, TUNED, Told, World, together
+from tests.hub.pushed import BASE, ROWS, TUNED, TWICE, Told, World, together
 from tests.security.conftest import WATCH
 
 
@@ -25,6 +25,8 @@ def watched(world: World) -> tuple[dict[str, Told], Path]:
         "lacking both": ["finetune", world.recipe, "model=ada/none", "data=ada/nothing", "--offline"],
         "fetch lacking both": ["fetch", world.recipe, "model=ada/none", "data=ada/nothing", "--offline"],
         "lacking a revision": ["fetch", world.recipe, f"data={ROWS}@v9", "--offline"],
+        "new rows": ["fetch", world.recipe, f"data={TWICE}", "--offline"],
+        "old rows": ["fetch", world.recipe, f"data={TWICE}@v1", "--offline"],
         "lacking a model": ["evaluate", TUNED, "--offline"],
         "reproduce": ["reproduce", world.run, "--evaluate-only", "--offline", "--output", folder / "again"],
     }
@@ -35,7 +37,7 @@ def watched(world: World) -> tuple[dict[str, Told], Path]:
     return told, folder
 
 
-@pytest.mark.parametrize("command", ["fetch", "finetune", "evaluate", "predict", "reproduce"])
+@pytest.mark.parametrize("command", ["new rows", "fetch", "finetune", "evaluate", "predict", "reproduce"])
 def test_what_was_fetched_is_enough(watched: tuple[dict[str, Told], Path], command: str) -> None:
     assert watched[0][command].code == 0, watched[0][command].err
 
@@ -71,6 +73,15 @@ def test_another_revision_than_the_one_that_was_fetched_is_missing(
     told = watched[0]["lacking a revision"]
     assert told.code == 3
     assert f"data set '{ROWS}' (no file or folder here) at revision 'v9' is not in the cache" in told.err
+
+
+def test_rows_of_another_commit_never_stand_in_for_those_that_are_named(
+    world: World, watched: tuple[dict[str, Told], Path]
+) -> None:
+    told, commit = watched[0]["old rows"], world.hub.repo(TWICE, "dataset").tags["v1"].oid
+    assert world.made["fetch old rows"].code == 0, world.made["fetch old rows"].err
+    assert told.code == 3
+    assert f"data set '{TWICE}' at commit {commit[:8]} is not in the cache" in told.err
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,13 @@ CASES = {  # name: command, exit code, what is said
         "has no revision 'v9'; choose from main",
     ),
     "rows configuration": (["finetune", "tiny.yaml", "data=ada/two"], 2, "set data.config"),
+    "rows of a configuration": (["fetch", "tiny.yaml", "data=ada/two", "data.config=first"], 0, ""),
+    "rows of configurations": (
+        ["predict", TUNED, "--input", "ada/two"],
+        2,
+        "only data sets with one configuration",
+    ),
+    "rows with a script": (["finetune", "tiny.yaml", "data=ada/scripted"], 2, "such as refs/convert/parquet"),
     "rows empty": (["finetune", "tiny.yaml", "data=ada/bare"], 2, "cannot be read"),
     "rows silent": (
         ["finetune", "tiny.yaml", "data=ada/silent"],
@@ -88,7 +95,7 @@ configs:
 def prepare(world: World) -> None:
     """Give the Hub repositories and faults to fail with."""
     hub, csv = world.hub, b"text,label\ngood,1\nbad,0\n"
-    for name in ("forbidden", "limited", "failing", "dropped", "silent", "slow-file"):
+    for name in ("forbidden", "limited", "failing", "dropped", "silent", "slow-file", "unread"):
         world.offer(f"ada/{name}")
     world.offer("bob/private", private=True)
     world.offer("bob/gated", gated=True)
@@ -97,6 +104,7 @@ def prepare(world: World) -> None:
     hub.add_repo("bob/rows", {"train.csv": csv}, "dataset", private=True)
     hub.add_repo("bob/held", {"train.csv": csv}, "dataset", gated=True)
     hub.add_repo("ada/two", {"README.md": TWO, "first.csv": csv, "second.csv": csv}, "dataset")
+    hub.add_repo("ada/scripted", {"scripted.py": b"raise SystemExit"}, "dataset")
     hub.add_repo("ada/bare", {"README.md": b"no rows"}, "dataset")
     hub.add_repo("ada/silent", {"train.csv": csv}, "dataset")
     hub.fault("*", "models/ada/forbidden", 99, 403)
@@ -133,7 +141,7 @@ def told(world: World) -> dict[str, Told]:
     more = {
         "slow file": ["predict", "ada/slow-file", *SAY],
         "renamed": ["predict", "ada/first-name", *SAY],
-        "bad token": (["predict", TUNED, *SAY], {"HF_TOKEN": "hf_NobodyHasThisTokenAnyMoreAtAll"}),
+        "bad token": (["predict", "ada/unread", *SAY], {"HF_TOKEN": "hf_NobodyHasThisTokenAnyMoreAtAll"}),
         "anonymous": (["predict", "bob/gated", *SAY], {"HF_TOKEN": ""}),
         "of the owner": (["predict", "bob/private", *SAY], {"HF_TOKEN": OTHER}),
         "after all": (["predict", TUNED, *SAY], {"HF_TOKEN": TOKEN}),

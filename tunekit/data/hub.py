@@ -1,5 +1,6 @@
 """Data sets of the Hub: read whole through the `datasets` library, or streamed a chunk at a time."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +9,15 @@ from typing import Any
 
 from tunekit import snapshots
 from tunekit.data.files import Table, class_names
-from tunekit.errors import InputError, first_line, listing, nearest
+from tunekit.errors import InputError, cut, first_line, listing, nearest
 from tunekit.network import absent, failure, reaching
 from tunekit.recipe import SPLITS, DataSection
 from tunekit.snapshots import Copy
 
 STREAMED = re.compile(r"([\w.-]{1,96}/[\w.-]{1,96})(?:@([\w./-]+))?(?::([\w.-]+))?")
 THING = "data set"
+CHOOSE = {False: "set data.config", True: "only data sets with one configuration can be streamed"}
+MOST_REASON = 240  # characters of what `datasets` says
 NOTES = [".gitattributes", "README.md"]  # what is fetched to learn the commit; every repository has the first
 
 
@@ -49,8 +52,8 @@ def load(copy: Copy, config: str | None, *, streaming: bool) -> Any:
     """
     import datasets
 
-    datasets.logging.set_verbosity_error()  # what it says of its cache, this module says too
-    with readable(copy), as_reachable(copy):
+    datasets.logging.set_verbosity(logging.CRITICAL)  # what else it says is said here too
+    with readable(copy, CHOOSE[streaming]), as_reachable(copy):
         return datasets.load_dataset(copy.name, config, revision=copy.commit, streaming=streaming)
 
 
@@ -68,18 +71,18 @@ def as_reachable(copy: Copy) -> Iterator[None]:
 
 
 @contextmanager
-def readable(copy: Copy) -> Iterator[None]:
-    """Say in words why a data set cannot be read."""
+def readable(copy: Copy, advice: str = "") -> Iterator[None]:
+    """Say in words why a data set cannot be read; `advice` is for one with several configurations."""
     import datasets
 
     with reaching(THING, copy.name, copy.commit):
         try:
             yield
         except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
-            raise unread(copy, error) from error
+            raise unread(copy, error, advice) from error
 
 
-def unread(copy: Copy, error: BaseException) -> BaseException:
+def unread(copy: Copy, error: BaseException, advice: str) -> BaseException:
     """Why `datasets` could not fetch what there is, or could not read it."""
     said, reason = failure(error, copy.thing, copy.name, copy.commit), first_line(error.__cause__ or error)
     if said:
@@ -89,7 +92,7 @@ def unread(copy: Copy, error: BaseException) -> BaseException:
     if copy.files is None and "cache" in reason:  # of a configuration that was not fetched
         return absent(copy.thing, reason)
     if isinstance(error, ValueError) and "onfig" in reason:
-        return InputError(f"{copy.thing}: {reason}; set data.config")
+        return InputError(f"{copy.thing}: {cut(str(error).strip(), MOST_REASON)}; {advice}")
     return InputError(
         f"{copy.thing} cannot be read ({reason}); choose another revision, such as refs/convert/parquet"
     )
