@@ -67,7 +67,7 @@ def together(
     """What commands end with that are run one after the other in one process, by the names they are given."""
     given = [each if isinstance(each, tuple) else (each, {}) for each in commands.values()]
     said = json.dumps([[[str(word) for word in words], dict(more)] for words, more in given])
-    found = client.run("-c", SEVERAL, said=said, **variables).json()
+    found = client.run("-c", SEVERAL, said=said, variables=variables).json()
     return dict(zip(commands, (Told(*each) for each in found), strict=True))
 
 

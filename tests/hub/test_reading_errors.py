@@ -6,6 +6,8 @@ from tests.hub.clients import OTHER, TOKEN
 from tests.hub.pushed import BASE, ROWS, TUNED, Told, World, layout, together
 from tests.hub.storage import Blob
 
+pytestmark = pytest.mark.slow
+
 SAY = ["--input", "rows.txt"]
 CASES = {  # name: command, exit code, what is said
     "missing": (["predict", "ada/none", *SAY], 2, "does not exist on the Hub, or is private"),
