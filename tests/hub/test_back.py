@@ -8,6 +8,8 @@ import pytest
 from tests import tiny
 from tests.hub.pushed import BASE, ROWS, TUNED, Told, World, layout, together
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def told(world: World) -> dict[str, Told]:

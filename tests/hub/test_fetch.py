@@ -1,6 +1,10 @@
 """`tunekit fetch` puts all that a recipe needs into the cache, and says what it got."""
 
+import pytest
+
 from tests.hub.pushed import BASE, ROWS, World
+
+pytestmark = pytest.mark.slow
 
 
 def files(world: World, of: str) -> dict[str, dict[str, object]]:

@@ -8,6 +8,8 @@ from tests import tiny
 from tests.hub.pushed import BASE, ROWS, TUNED, TWICE, Told, World, together
 from tests.security.conftest import WATCH
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def watched(world: World) -> tuple[dict[str, Told], Path]:

@@ -6,6 +6,8 @@ from tests.hub.clients import OTHER, TOKEN
 from tests.hub.pushed import BASE, ROWS, TUNED, Told, World, layout, together
 from tests.hub.storage import Blob
 
+pytestmark = pytest.mark.slow
+
 SAY = ["--input", "rows.txt"]
 CASES = {  # name: command, exit code, what is said
     "missing": (["predict", "ada/none", *SAY], 2, "does not exist on the Hub, or is private"),
@@ -145,6 +147,7 @@ def told(world: World) -> dict[str, Told]:
         "anonymous": (["predict", "bob/gated", *SAY], {"HF_TOKEN": ""}),
         "of the owner": (["predict", "bob/private", *SAY], {"HF_TOKEN": OTHER}),
         "after all": (["predict", TUNED, *SAY], {"HF_TOKEN": TOKEN}),
+        "no seconds": (["predict", TUNED, *SAY], {"TUNEKIT_HUB_TIMEOUT": "soon"}),
     }
     return together(client, {**commands, **more}, TUNEKIT_HUB_TIMEOUT="1")
 
@@ -183,6 +186,11 @@ def test_a_renamed_model_is_found_and_its_new_name_is_told(told: dict[str, Told]
 
 def test_after_all_failures_what_is_right_still_works(told: dict[str, Told]) -> None:
     assert len(told["after all"].lines()) == 1
+
+
+def test_a_time_limit_that_is_no_number_is_refused(told: dict[str, Told]) -> None:
+    assert told["no seconds"].code == 2
+    assert "TUNEKIT_HUB_TIMEOUT is 'soon'; give a number of seconds above 0" in told["no seconds"].err
 
 
 def test_a_spoiled_file_does_not_stay_in_the_cache(world: World, told: dict[str, Told]) -> None:

@@ -7,6 +7,8 @@ import pytest
 from tests import tiny
 from tests.hub.pushed import TUNED, Told, World, copied, layout, together
 
+pytestmark = pytest.mark.slow
+
 
 def changed(content: bytes, *path: str, to: object) -> bytes:
     """A JSON file with one value changed."""
