@@ -14,7 +14,7 @@ from tunekit import tasks, workflow
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
-COMMANDS = {"finetune", "evaluate", "predict", "recipes", "tasks", "schema", "doctor"}
+COMMANDS = {"finetune", "evaluate", "predict", "check", "recipes", "tasks", "schema", "doctor"}
 
 
 def commands() -> list[tuple[str, list[str]]]:
