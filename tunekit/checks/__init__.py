@@ -7,13 +7,24 @@ them, in the order in which they are shown.
 from collections.abc import Callable, Iterable
 
 from tunekit.checks import columns, cost, duplicates, labels, lengths, target, traps
-from tunekit.checks.finding import Finding
+from tunekit.checks.finding import GRADES, Finding
 from tunekit.checks.fixing import ALSO, Fixed, check_request, fix
 from tunekit.checks.report import Report
 from tunekit.checks.subject import Subject
 from tunekit.console import out
 
-__all__ = ["ALSO", "FINDERS", "Finding", "Fixed", "Report", "Subject", "check_request", "find_all", "fix"]
+__all__ = [
+    "ALSO",
+    "FINDERS",
+    "GRADES",
+    "Finding",
+    "Fixed",
+    "Report",
+    "Subject",
+    "check_request",
+    "find_all",
+    "fix",
+]
 
 FINDERS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     *(columns.find_left_out, columns.find_wrong_columns, columns.find_placeholders),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tunekit.checks.finding import Finding, counted, share, verb
-from tunekit.checks.likeness import MOST, key_of
+from tunekit.checks.likeness import key_of
 from tunekit.checks.subject import Subject
 from tunekit.checks.twins import Twins, conflicts, near_twins, repeats, twins
 from tunekit.errors import cut
@@ -75,13 +75,8 @@ def find_near_repeats(subject: Subject) -> Iterator[Finding]:
                 if split == "train"
                 else "look whether they should be there",
             )
-    if not subject.likeness.complete:
-        yield Finding(
-            "note",
-            "near duplicates",
-            f"near duplicates are not looked for among more than {MOST:,} different rows",
-            advice="check a part of them: data.limit='{train: 100000}'",
-        )
+    if subject.likeness.unknown:
+        yield Finding("note", "near duplicates", f"near duplicates are not told: {subject.likeness.unknown}")
 
 
 def find_conflicts(subject: Subject) -> Iterator[Finding]:

@@ -145,12 +145,12 @@ def lost_by(task: Task, rows: list[dict[str, Any]], option: str, what: str) -> i
 
 def allowed(subject: Subject, option: str, value: int) -> Task | None:
     """The task with another value of an option; None where the model does not allow it."""
-    options = subject.task.options.model_copy(update={option: value})
+    options = subject.recipe.task.options.model_copy(update={option: value})
     try:
-        options.fitted(subject.limit, subject.task.head)
+        fitted = options.fitted(subject.limit, subject.task.head)  # type: ignore[attr-defined]
     except InputError:
         return None
-    return changed(subject.task, {option: value})
+    return changed(subject.task, fitted)
 
 
 def advice(subject: Subject, option: str, loses: Loses) -> str:

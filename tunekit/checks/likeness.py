@@ -15,6 +15,7 @@ from tunekit.checks.texts import Texts
 from tunekit.tasks.base import Role
 
 MOST = 200_000  # different inputs among which near ones are looked for: their index is kept in memory
+MOST_EACH = 50  # near ones of an input on average: with more of them, texts follow templates
 
 Pair = tuple[int, int]
 Values = Sequence[Any]  # of one role, one for each different input
@@ -29,7 +30,7 @@ class Likeness:
 
     groups: Sequence[Sequence[int]]  # row numbers, in order; every row is in one group
     near: Sequence[Pair]  # group numbers, the smaller first
-    complete: bool = True  # whether near ones were looked for
+    unknown: str = ""  # why near ones are not known, where they are not
 
     @cached_property
     def neighbours(self) -> dict[int, list[int]]:
@@ -48,15 +49,22 @@ def find_likeness(rows: Sequence[Mapping[str, Any]], roles: Mapping[str, Role]) 
         grouped[tuple(key_of(row[role]) for role in roles)].append(number)
     groups = list(grouped.values())
     if len(groups) > MOST:
-        return Likeness(groups, [], complete=False)
-    firsts = [rows[group[0]] for group in groups]
-    return Likeness(groups, sorted(near_pairs(firsts, roles)))
+        return Likeness(groups, [], f"there are more than {MOST:,} different rows")
+    try:
+        return Likeness(groups, sorted(near_pairs([rows[group[0]] for group in groups], roles)))
+    except OverflowError:
+        return Likeness(
+            groups, [], f"rows are like more than {MOST_EACH} others each, as if made from templates"
+        )
 
 
 def near_pairs(rows: Sequence[Mapping[str, Any]], roles: Mapping[str, Role]) -> Iterator[Pair]:
     """The pairs of different rows of which every input is equal or nearly equal.
 
     They are looked for by the input that differs most from row to row: many questions share one context.
+
+    Raises:
+        OverflowError: there are too many to mean anything.
     """
     keys = {role: [key_of(row[role]) for row in rows] for role in roles}
     able = [role for role, spec in roles.items() if spec.kind in NEAR]
@@ -71,7 +79,9 @@ def near_pairs(rows: Sequence[Mapping[str, Any]], roles: Mapping[str, Role]) -> 
         equal = keys[role][one] == keys[role][other]
         return equal or (role in alike and alike[role].near(one, other))
 
-    for one, other in same_or_near(keys[leader], alike[leader]):
+    for count, (one, other) in enumerate(same_or_near(keys[leader], alike[leader])):
+        if count > MOST_EACH * max(len(rows), MOST_EACH):
+            raise OverflowError
         if all(same(role, one, other) for role in others):
             yield min(one, other), max(one, other)
 

@@ -1,6 +1,6 @@
 """How long rows are, and what the limits of a task's options take from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunekit.data.load import Rows, given_only
+from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks.base import Damage, Example, Task, Window
 
 NO_LIMIT = 1_000_000  # tokens
@@ -22,30 +23,32 @@ class Sizes:
     tokens: Index  # (rows,) of all that is given, as if nothing limited it
     beyond: Index  # (rows,) of these the tokens that the model never sees
     unknown: Index  # (rows,) tokens that stand for what the tokenizer does not know
-    windows: int
     damages: Sequence[Sequence[Damage]]  # of each row
 
 
 def measure(task: Task, rows: Rows) -> Sizes | None:
     """Encode every row; None where that gives no tokens."""
-    whole, found, damages = changed(task, unlimited(task)), list[tuple[int, ...]](), list[list[Damage]]()
+    whole = changed(task, unlimited(task.options))
+    found, damages = list[tuple[int, int, int]](), list[list[Damage]]()
     for row, given in zip(rows, given_only(rows, type(task)), strict=True):
-        windows = list(task.encode(given))
+        windows = list(whole.encode(given))
         if not all("input_ids" in window.inputs for window in windows):
             return None
-        found.append(counts(windows, whole, given, unknown_token(task)))
+        total, strange = sum(map(length, windows)), unknown(windows, unknown_token(task))
+        beyond = max(0, total - limit_of(task))
+        if beyond and isinstance(task.options, OverlappingOptions):  # whose windows show all of a text
+            windows, beyond = list(task.encode(given)), 0
+        found.append((total, beyond, strange))
         damages.append(damage(task, row, windows))
-    tokens, beyond, unknown, pieces = np.array(found, np.int64).T
-    return Sizes(tokens, beyond, unknown, int(pieces.sum()), damages)
+    tokens, cut, strange_ones = np.array(found, np.int64).T
+    return Sizes(tokens, cut, strange_ones, damages)
 
 
-def counts(windows: Sequence[Window], whole: Task, given: Example, unknown: int | None) -> tuple[int, ...]:
-    """Of one row the tokens, those that no window shows, those that are unknown, and the windows."""
-    shown = sum(map(length, windows))
-    strange = sum(int((np.asarray(window.inputs["input_ids"]) == unknown).sum()) for window in windows)
-    cut = any(window.cut for window in windows)
-    total = sum(map(length, whole.encode(given))) if cut or len(windows) > 1 else shown
-    return total, max(0, total - shown) if cut else 0, strange, len(windows)
+def unknown(windows: Sequence[Window], token: int | None) -> int:
+    """How many tokens of windows stand for something that the tokenizer does not know."""
+    if token is None:
+        return 0
+    return sum(int((np.asarray(window.inputs["input_ids"]) == token).sum()) for window in windows)
 
 
 def damage(task: Task, row: Example, windows: Sequence[Window]) -> list[Damage]:
@@ -60,14 +63,20 @@ def length(window: Window) -> int:
     return int(np.shape(window.inputs["input_ids"])[-1])
 
 
-def unlimited(task: Task) -> dict[str, int]:
-    """The limits of a task's options, lifted."""
-    return {name: NO_LIMIT for name in task.options.limits if name in type(task.options).model_fields}
+def limit_of(task: Task) -> int:
+    """How many tokens of a text are read at most."""
+    return int(getattr(task.options, task.options.limits[0], NO_LIMIT))
 
 
-def changed(task: Task, options: Mapping[str, Any]) -> Task:
-    """The same task with other values of some options."""
-    other = type(task)(task.options.model_copy(update=dict(options)), task.processor, task.labels, task.head)
+def unlimited(options: Any) -> Any:
+    """A task's options with all limits lifted."""
+    names = [name for name in options.limits if name in type(options).model_fields]
+    return options.model_copy(update=dict.fromkeys(names, NO_LIMIT))
+
+
+def changed(task: Task, options: Any) -> Task:
+    """The same task with other options."""
+    other = type(task)(options, task.processor, task.labels, task.head)
     other.given, other.learned = task.given, task.learned
     return other
 

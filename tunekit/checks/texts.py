@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 NEAR = 0.75  # of the words of two texts that agree, in order
 FEWEST = 10  # words: in shorter texts one other word says something else
 BANDS, DEPTH = 32, 4  # of the index: finds 99 % of pairs that share 0.6 of words and pairs of words
@@ -30,16 +32,24 @@ class Texts:
     @classmethod
     def of(cls, values: Sequence[Any]) -> Self:
         """Texts, or lists of words or texts."""
-        letters: dict[str, str] = {}
-        return cls([spell(value if isinstance(value, str) else " ".join(value), letters) for value in values])
+        letters = Letters()
+        return cls([letters.spell(value if isinstance(value, str) else " ".join(value)) for value in values])
 
     def near(self, one: int, other: int) -> bool:
         """Whether two texts are nearly the same."""
-        from rapidfuzz.distance import Indel
+        return bool(self.near_ones(one, [other]))
 
-        a, b = self.spelled[one], self.spelled[other]
-        enough = min(len(a), len(b)) >= FEWEST
-        return enough and bool(Indel.normalized_similarity(a, b, score_cutoff=NEAR) >= NEAR)
+    def near_ones(self, one: int, others: Sequence[int]) -> list[int]:
+        """Those of some texts that are nearly the same as one."""
+        from rapidfuzz.distance import Indel
+        from rapidfuzz.process import cdist
+
+        able = [other for other in (one, *others) if len(self.spelled[other]) >= FEWEST]
+        if not others or one not in able:
+            return []
+        spelled = [self.spelled[other] for other in able[1:]]
+        found = cdist([self.spelled[one]], spelled, scorer=Indel.normalized_similarity, score_cutoff=NEAR)
+        return [able[1 + place] for place in np.flatnonzero(found[0])]
 
     def pairs(self, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
         """The pairs of nearly equal texts among those that are numbered."""
@@ -54,14 +64,20 @@ class Texts:
             hashfunc=zlib.crc32,
         )
         for number, sketch in zip(able, sketches, strict=True):
-            yield from ((other, number) for other in sorted(index.query(sketch)) if self.near(other, number))
+            yield from ((other, number) for other in self.near_ones(number, sorted(index.query(sketch))))
             index.insert(number, sketch, check_duplication=False)
 
 
-def spell(text: str, letters: dict[str, str]) -> str:
-    """A text as one letter a word; new words get new letters. Signs do not count."""
-    words = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-    return "".join(letters.setdefault(word, letter(len(letters))) for word in words)
+class Letters(dict[str, str]):
+    """A letter for each word; new words get new ones."""
+
+    def __missing__(self, word: str) -> str:
+        return self.setdefault(word, letter(len(self)))
+
+    def spell(self, text: str) -> str:
+        """A text as one letter a word. Signs do not count."""
+        words = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+        return "".join(map(self.__getitem__, words))
 
 
 def letter(number: int) -> str:

@@ -135,7 +135,8 @@ class QuestionAnswering(Task):
         return {"start_positions": start, "end_positions": end}
 
     def damage(self, example: Example, windows: Sequence[Window]) -> Iterator[Damage]:
-        """Answers that no window shows whole, and those that are longer than any that is ever given."""
+        """Questions that are cut, answers that no window shows whole, or that are longer than any given."""
+        yield Damage("max_length", "questions", int(windows[0].cut), 1)
         if not example["answers"]["text"]:
             return
         whole = [window.inputs for window in windows if not window.lost]
