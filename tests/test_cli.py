@@ -166,7 +166,7 @@ def test_debug_shows_a_traceback_and_keeps_the_exit_code(command: Command) -> No
     assert "Traceback" in said
 
 
-@pytest.mark.parametrize("name", ["finetune", "evaluate", "predict", "recipes", "tasks", "schema"])
+@pytest.mark.parametrize("name", ["finetune", "evaluate", "predict", "check", "recipes", "tasks", "schema"])
 def test_every_command_takes_json_quiet_and_debug(name: str, command: Command) -> None:
     _, out, _ = command(name, "--help")
     assert all(option in out for option in ("--json", "--quiet", "--debug"))

@@ -20,7 +20,7 @@ RANKS = {
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
     **dict.fromkeys(["card", "engine"], 7),
-    **dict.fromkeys(["doctor", "hub", "prepare", "rescore", "finish", "launch"], 8),
+    **dict.fromkeys(["checks", "doctor", "hub", "prepare", "rescore", "finish", "launch"], 8),
     "workflow": 9,
     **dict.fromkeys(["cli", "__init__"], 10),
     "__main__": 11,

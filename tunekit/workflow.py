@@ -1,17 +1,17 @@
 """The stages of each command, in order. Start reading here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunekit import evaluation
+from tunekit import checks, evaluation
 from tunekit import recipe as recipes
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
 from tunekit.console import out
 from tunekit.data.load import load
 from tunekit.data.streams import stream
-from tunekit.engine import StopSignals, fit
+from tunekit.engine import Fitting, StopSignals, fit
 from tunekit.environment import configure, hush
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
@@ -24,6 +24,8 @@ from tunekit.prepare import Prepared, already_finished, assemble, check, named_c
 from tunekit.recipe import Recipe
 from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, check_links, choose
+
+MORE = "tunekit check also looks for duplicates, leaks and what limits cut off, and measures a step"
 
 
 def finetune(
@@ -55,7 +57,10 @@ def finetune(
         return run
     check_card(settings.hub)
     prepared = check(settings, run, overwrite=overwrite)
-    check_rights(run, settings.hub)
+    if run.writes:
+        check_rights(settings.hub)
+    if run.status == "new":
+        out.say(MORE)
     if dry_run:
         return run
     train(prepared, run, begin_from, overwrite=overwrite)
@@ -211,3 +216,40 @@ def predict(
     for rows in stream(source, task, columns):
         for row, answer in zip(rows, evaluation.predict(task, model, rows), strict=True):
             yield {"id": row["id"], "prediction": answer}
+
+
+def examine(
+    recipe: str | Path,
+    *overrides: str,
+    step: bool = True,
+    fix: str | Path | None = None,
+    also: Sequence[str] = (),
+) -> checks.Report:
+    """Look at a recipe and its data for all that can be known before training; errors are findings too.
+
+    With `step` a real training step is measured. With `fix` the data are written to that folder without leaks
+    and duplicates, and without what `also` names.
+
+    Raises:
+        InputError: the folder to write to is not empty.
+    """
+    configure()
+    report = checks.Report(str(recipe))
+    folder = Path(fix) if fix is not None else None
+    checks.check_request(folder, also)
+    with report.collect():
+        settings = recipes.load(recipe, overrides, out.say)
+        run = Run(Path("runs") / f"{Path(recipe).stem}-{settings.fingerprint[:8]}", writes=False)
+        prepared = check(settings, run, overwrite=True)
+        report.rows = {split: len(rows) for split, rows in prepared.data.splits.items()}
+
+        def put_together() -> Fitting:
+            """The parts of a run that is not begun."""
+            return assemble(prepared, run, StopSignals(), None)
+
+        subject = checks.Subject(**vars(prepared), put_together=put_together if step else None)
+        subject.ask_hub = check_rights
+        report.findings += checks.find_all(subject)
+        if folder is not None:
+            report.fixed = checks.fix(subject, folder, also)
+    return report

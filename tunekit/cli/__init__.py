@@ -2,7 +2,7 @@
 
 import sys
 
-from tunekit.cli import hub, lists, runs
+from tunekit.cli import checks, hub, lists, runs
 from tunekit.cli.app import app, begin
 from tunekit.console import out
 from tunekit.errors import InputError, Interrupted, explain
@@ -11,6 +11,7 @@ __all__ = ["app", "begin", "main"]
 
 COMMANDS = (  # in the order of --help
     *(runs.finetune, runs.evaluate, runs.predict),
+    checks.check,
     *(hub.push, hub.fetch, hub.reproduce),
     *(lists.recipes, lists.tasks, lists.schema, runs.doctor),
 )

@@ -17,14 +17,14 @@ from tunekit.recipe import HubSection, Recipe
 from tunekit.run import Run
 
 
-def check_rights(run: Run, section: HubSection) -> None:
+def check_rights(section: HubSection) -> None:
     """Ask the Hub before training whether the run may be pushed where the recipe says.
 
     Raises:
         InputError: the repository is public, and the run was to be private.
         EnvironmentFailure: there is no token, it has no rights, or the Hub cannot be reached.
     """
-    if section.repo and run.writes:
+    if section.repo:
         check_target(Target.of(section))
 
 

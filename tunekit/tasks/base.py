@@ -17,11 +17,12 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.tasks import _plain
+from tunekit.tasks._damage import Damage as Damage
 from tunekit.tasks._encodings import encodings as encodings
 
 Example = Mapping[str, Any]  # one row of the data, keyed by role
@@ -91,6 +92,8 @@ class Task(ABC):
         """The settings that a recipe may give under `task:`."""
 
         model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+        lengths: ClassVar[tuple[str, ...]] = ("max_length",)  # what is read, then what is taught
 
         def fitted(self, limit: int | None, head: str) -> Self:
             """These options for a model that reads at most `limit` tokens with a head of an Auto class.
@@ -178,6 +181,10 @@ class Task(ABC):
     def target(self, example: Example, window: Window) -> dict[str, Any]:
         """The model inputs that teach it the answer: `labels`, or whatever the head is trained on."""
 
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterable[Damage]:
+        """What limits take from an example, beyond text that is cut, given windows with their targets."""
+        return ()
+
     @abstractmethod
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
         """Run the model on a batch, and keep what `decode` needs."""
@@ -259,37 +266,3 @@ class Task(ABC):
     def plain_code(self, model: str) -> str:
         """Code that asks a model, by Hub id or folder, with transformers alone; by default it only loads."""
         return _plain.code(_plain.LOAD, model, head=self.head, processor=self.auto_processor)
-
-
-class OverlappingOptions(Task.Options):
-    """Options of a task that cuts long examples into overlapping windows."""
-
-    part: ClassVar[int]  # of `max_length` that neighbouring windows share, as 1 / part, where nothing is said
-
-    max_length: int
-    stride: int | None
-
-    @property
-    def overlap(self) -> int:
-        """The tokens that neighbouring windows share."""
-        return self.max_length // self.part if self.stride is None else self.stride
-
-    @model_validator(mode="after")
-    def stride_leaves_room(self) -> Self:
-        if self.overlap > self.max_length // 2:
-            raise ValueError(
-                f"stride {self.stride} is more than half of max_length {self.max_length}; lower it"
-            )
-        return self
-
-    def fitted(self, limit: int | None, head: str) -> Self:
-        fitted = super().fitted(limit, head)
-        if fitted.overlap > fitted.max_length // 2:
-            raise InputError(
-                f"task.stride is {self.stride}, but the model reads at most {limit} tokens, and windows can "
-                "share at most half of that; lower it"
-            )
-        return fitted
-
-    def limits(self) -> Iterator[str]:
-        yield f"It sees at most {self.max_length:,} tokens at once; longer texts are read in such windows."

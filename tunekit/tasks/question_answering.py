@@ -11,14 +11,15 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.errors import cut
 from tunekit.tasks import _plain
+from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks.base import (
     Answer,
     Corrected,
+    Damage,
     Example,
     Inputs,
     Model,
     Outputs,
-    OverlappingOptions,
     Role,
     Task,
     Window,
@@ -134,6 +135,17 @@ class QuestionAnswering(Task):
             window.lost = not len(tokens)
             start, end = (int(tokens[0]), int(tokens[-1])) if len(tokens) else (null, null)
         return {"start_positions": start, "end_positions": end}
+
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterator[Damage]:
+        """Questions that are cut, answers that no window shows whole, or that are longer than any given."""
+        yield Damage("max_length", "questions", int(windows[0].cut), 1)
+        if not example["answers"]["text"]:
+            return
+        whole = [window.inputs for window in windows if not window.lost]
+        yield Damage("max_length", "answers", int(not whole), 1)
+        if whole:
+            tokens = int(whole[0]["end_positions"]) - int(whole[0]["start_positions"]) + 1
+            yield Damage("max_answer_tokens", "answers", int(tokens > self.options.max_answer_tokens), 1)
 
     def covering(self, window: Window, begin: int, stop: int) -> NDArray[np.int64]:
         """The tokens of a span of characters; none where the window does not show all of it."""

@@ -13,7 +13,19 @@ from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
 from tunekit.tasks import _plain
 from tunekit.tasks._writing import write, written_logits
-from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
+from tunekit.tasks.base import (
+    IGNORE,
+    Answer,
+    Damage,
+    Example,
+    Inputs,
+    Model,
+    Outputs,
+    Role,
+    Task,
+    Window,
+    encodings,
+)
 
 CONTINUES = "AutoModelForCausalLM"
 KEPT = (
@@ -47,6 +59,8 @@ class Summarization(Task):
 
     class Options(Task.Options):
         """Settings of summarization; training, evaluation and prediction write in the same way."""
+
+        lengths = ("max_document", "max_summary")
 
         prefix: str = Field("", description="text before every document, such as T5's 'summarize: '")
         separator: str = Field(
@@ -132,6 +146,10 @@ class Summarization(Task):
             "attention_mask": [1] * (len(prompt) + len(written)),
             "labels": [IGNORE] * len(prompt) + written,
         }
+
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterator[Damage]:
+        """Summaries that are taught without their end."""
+        yield Damage("max_summary", "summaries", sum(window.lost for window in windows), len(windows))
 
     @cached_property
     def separator(self) -> list[int]:

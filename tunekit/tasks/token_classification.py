@@ -8,16 +8,17 @@ from pydantic import Field
 
 from tunekit import metrics
 from tunekit.tasks import _plain
+from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks._words import OUTSIDE, Words, tags_of
 from tunekit.tasks.base import (
     IGNORE,
     Answer,
     Corrected,
+    Damage,
     Example,
     Inputs,
     Model,
     Outputs,
-    OverlappingOptions,
     Role,
     Task,
     Window,
@@ -124,6 +125,19 @@ class TokenClassification(Task):
         return {
             "labels": [IGNORE if word is None else self.index[tags[word]] for word in window.notes["word"]]
         }
+
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterator[Damage]:
+        """Words in no window, for the tokenizer drops them, and entities that no window shows whole."""
+        shown = [{word for word in window.notes["word"] if word is not None} for window in windows]
+        everywhere = set().union(*shown)
+        yield Damage(None, "words", len(example["words"]) - len(everywhere), len(example["words"]))
+        if self.options.scheme != "plain":
+            spans = [
+                everywhere.intersection(range(first, last + 1))
+                for _, first, last in metrics.entities(example["tags"])
+            ]
+            parted = sum(not any(span <= words for words in shown) for span in spans)
+            yield Damage("max_length", "entities", parted, len(spans))
 
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
         score, tag = model(**inputs).logits.float().softmax(-1).max(-1)
