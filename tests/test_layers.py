@@ -20,8 +20,8 @@ RANKS = {
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
     **dict.fromkeys(["card", "engine"], 7),
-    **dict.fromkeys(["checks", "doctor", "hub", "prepare", "rescore", "finish", "launch"], 8),
-    "workflow": 9,
+    **dict.fromkeys(["checks", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
+    **dict.fromkeys(["doctor", "workflow"], 9),
     **dict.fromkeys(["cli", "__init__"], 10),
     "__main__": 11,
 }

@@ -10,7 +10,7 @@ import typer
 
 from tunekit.cli.app import AsJson, Debug, Offline, Output, Overrides, Quiet, RunOrModel, begin, show
 from tunekit.console import as_json as to_json
-from tunekit.console import out, table
+from tunekit.console import out
 from tunekit.errors import InputError
 
 
@@ -104,32 +104,6 @@ def predict(
     with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
         for answer in chain(first, answers):
             file.write(to_json(answer) + "\n")
-
-
-def doctor(
-    recipe: Annotated[
-        str, typer.Option("--resume", metavar="RECIPE", help="Prove that its runs survive being killed.")
-    ],
-    overrides: Overrides = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Keep the trial's runs in this folder.")
-    ] = None,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Prove on a few steps of a recipe that a killed run ends with the bytes of a whole one."""
-    begin(as_json=as_json, quiet=quiet, offline=offline)
-    from tunekit import doctor as trial
-    from tunekit import recipe as recipes
-
-    proof = trial.prove_resume(recipes.load(recipe, overrides or [], out.say), output)
-    document = {"exact": proof.exact, "resumed_at": proof.resumed_at, "files": proof.files}
-    rows = [[name, "equal" if equal else "differs"] for name, equal in proof.files.items()]
-    out.result(document, f"{table(['file', 'killed and whole'], rows)}\n{trial.verdict(proof)}")
-    if not proof.exact:
-        raise typer.Exit(1)
 
 
 def roles_and_columns(pairs: list[str]) -> dict[str, str]:

@@ -10,7 +10,8 @@ from tunekit.errors import InputError, cut, listing, nearest
 from tunekit.tasks.base import Role, Task
 
 ID_COLUMNS = ("id", "idx", "guid", "uid")
-NUMBERINGS = (*ID_COLUMNS, "", "index", "unnamed: 0")  # never taken for anything else
+NUMBERINGS = (*ID_COLUMNS, "", "index")  # never taken for anything else
+UNNAMED = "unnamed: "  # as a column without a name is called, with its number
 TYPE_NAMES = {str: "text", bool: "true or false", int: "a number", float: "a number", dict: "an object"}
 SAMPLE = 200  # rows that a column's kind is judged by
 
@@ -135,11 +136,17 @@ def named(table: Table, spec: Role) -> list[str]:
 
 def by_kind(table: Table, spec: Role, taken: Iterable[str]) -> str | None:
     """The only column left whose values are all of the right kind; labels must also repeat."""
-    left = [c for c in table.columns if c not in taken and c.strip().lower() not in NUMBERINGS]
+    left = [c for c in table.columns if c not in taken and not is_numbering(c)]
     fitting = [column for column in left if fits(table, column, spec, all)]
     if spec.kind == "label":
         fitting = [column for column in fitting if not unique(table.columns[column])]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def is_numbering(column: str) -> bool:
+    """Whether a column is called as those that only number the rows, or that nobody has named."""
+    name = column.strip().lower()
+    return name in NUMBERINGS or name.startswith(UNNAMED)
 
 
 def fits(table: Table, column: str, spec: Role, how_many: Callable[[Iterable[bool]], bool]) -> bool:

@@ -53,7 +53,9 @@ def read_tsv(text: str, source: str, separator: str | None) -> Iterator[Row | st
 
 
 def checked_header(header: list[str], source: str) -> list[str]:
-    """A header without repeated names."""
+    """A header without repeated names; blank ones, which spreadsheets leave at the end, are numbered."""
+    if header.count("") > 1:
+        header = [name or f"Unnamed: {number}" for number, name in enumerate(header)]
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise InputError(f"{source}:1: columns {listing(repeated)} occur more than once; rename them")

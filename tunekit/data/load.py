@@ -57,7 +57,13 @@ def load(section: DataSection, kind: type[Task], options: Any, seed: int, proces
     Raises:
         InputError: with every file, column and row that cannot be used.
     """
-    tables = read_splits(section)
+    return of_tables(read_splits(section), section, kind, options, seed, processor)
+
+
+def of_tables(
+    tables: Tables, section: DataSection, kind: type[Task], options: Any, seed: int, processor: Any = None
+) -> Data:
+    """The rows of tables that are read already, as `load` gives them."""
     if "train" not in tables:
         raise InputError(
             f"{section.path} has no training split, only {listing(tables)}; name it with data.splits.train"

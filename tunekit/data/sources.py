@@ -61,9 +61,9 @@ def read_local(section: DataSection, path: Path) -> Tables:
                 f"data.{key} is {getattr(section, key)!r}, but {path} is on this machine, not on the Hub; "
                 f"remove data.{key}, or correct data.path"
             )
-    if path.is_dir() and any((path / name).exists() for name in ("dataset_dict.json", "state.json")):
+    if is_saved(path):
         return read_saved(section, path)
-    if path.is_dir() and not lists_rows(path) and holds_pictures(path):
+    if is_of_classes(path):
         return read_classes(path, SYNONYMS, section.splits)
     problems, tables = Problems(), Tables()
     with problems.collect():
@@ -73,6 +73,28 @@ def read_local(section: DataSection, path: Path) -> Tables:
                     tables.setdefault(split, []).append(read(file, section.encoding, section.separator))
     problems.raise_if_any()
     return tables
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a path is a folder that `datasets` saved."""
+    return path.is_dir() and any((path / name).exists() for name in ("dataset_dict.json", "state.json"))
+
+
+def is_of_classes(path: Path) -> bool:
+    """Whether a path is a folder of pictures that are sorted by class."""
+    return path.is_dir() and not lists_rows(path) and holds_pictures(path)
+
+
+def files_of(section: DataSection) -> list[Path]:
+    """The files that rows are read from; none where they come from elsewhere, or nothing is there.
+
+    Raises:
+        InputError: a file is missing, or of an unknown format.
+    """
+    path = Path(os.path.expanduser(section.path))
+    if not os.path.exists(path) or is_saved(path) or is_of_classes(path):
+        return []
+    return [file for files in local_files(section, path).values() for file in files]
 
 
 def lists_rows(folder: Path) -> bool:

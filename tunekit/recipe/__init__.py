@@ -1,6 +1,6 @@
 """Recipes: what to fine-tune, on what, and how; read, overridden and checked before anything heavy loads."""
 
-from tunekit.recipe.build import find, load, of_model, shipped
+from tunekit.recipe.build import find, load, of_data, of_model, shipped, shipped_folder
 from tunekit.recipe.foreign import load_foreign
 from tunekit.recipe.sections import SPLITS, DataSection, HubSection, ModelSection, Recipe, TrainSection
 
@@ -14,6 +14,8 @@ __all__ = [
     "find",
     "load",
     "load_foreign",
+    "of_data",
     "of_model",
     "shipped",
+    "shipped_folder",
 ]

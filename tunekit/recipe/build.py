@@ -31,6 +31,12 @@ BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of anoth
 }
 
 
+INSTEAD: dict[Place, str] = {  # how to say to `init` what it finds out, by key
+    ("model", "name"): "--model ID_OR_FOLDER",
+    ("data", "path"): "the command's first word",
+    ("data", "columns"): "--column ROLE=COLUMN",
+}
+
 Setting = tuple[Place, Any, str]  # what `KEY=VALUE` sets, to what, and the argument itself
 
 
@@ -101,11 +107,29 @@ def of_model(task: dict[str, Any], folder: Path, overrides: Sequence[str]) -> Re
     return check(override(draft, settings, lambda _: None))
 
 
+def of_data(path: str, overrides: Sequence[str]) -> Recipe:
+    """A recipe for data of which nothing else is known: task and model are stand-ins."""
+    problems = Problems()
+    settings = parse_all(overrides, problems)
+    for place, _, argument in settings:
+        with problems.collect():
+            if place[0] == "task" or place[:2] in INSTEAD:
+                option = INSTEAD.get(place[:2], "--task NAME, and --column ROLE=COLUMN")
+                raise InputError(f"{argument}: this is found out from the data; say it with {option}")
+    values = {"task": {"name": tasks.names()[0]}, "model": {"name": "none"}, "data": {"path": path}}
+    draft = Draft("the command line", values, {}, problems.found)
+    return check(override(draft, settings, lambda _: None))
+
+
 def shipped() -> dict[str, Path]:
     """The recipes that come with tunekit, by name."""
+    return {path.stem: path for path in sorted(shipped_folder().glob("*.yaml"))}
+
+
+def shipped_folder() -> Path:
+    """Where the shipped recipes and their schema are: in the package, or beside it in a clone."""
     package = Path(tunekit.__file__).parent
-    folder = next(place for place in (package / "recipes", package.parent / "recipes") if place.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return next(place for place in (package / "recipes", package.parent / "recipes") if place.is_dir())
 
 
 def find(recipe: str | Path) -> Path:

@@ -12,8 +12,8 @@ The engine drives this and knows nothing else about a task.
 
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,15 @@ from tunekit.errors import InputError
 from tunekit.tasks import _plain
 from tunekit.tasks._damage import Damage as Damage
 from tunekit.tasks._encodings import encodings as encodings
+from tunekit.tasks._guess import Guess, Seen, by_roles
+from tunekit.tasks._roles import Kind as Kind
+from tunekit.tasks._roles import Role as Role
 
 Example = Mapping[str, Any]  # one row of the data, keyed by role
 Inputs = Mapping[str, Any]  # a batch for the model; tensors of shape (windows, ...)
 Outputs = dict[str, Any]  # what `predict` returns; tensors with one row per window
 Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
-
-Kind = Literal[  # of a column's values
-    "text", "texts", "words", "spans", "label", "labels", "set", "number", "answers", "image"
-]
 
 IGNORE = -100  # a label that every transformers loss skips
 
@@ -51,28 +50,6 @@ class Window:
     outputs: dict[str, Any] = field(default_factory=dict)  # the window's row of `predict`, as numpy arrays
     cut: bool = False  # a part of the example is in no window
     lost: bool = False  # set by `target`: the window cannot teach its example's answer, or not all of it
-
-
-@dataclass(frozen=True)
-class Role:
-    """What a column is for: its kind, the column it is usually called, and other common names.
-
-    A role that is not `needed` may be absent from the data, and then from every row. A role that stands
-    `instead_of` another is needed only where that one is absent. `otherwise` says what to set where a column
-    holds values of another kind.
-    """
-
-    kind: Kind
-    column: str
-    synonyms: tuple[str, ...] = ()
-    needed: bool = True
-    instead_of: str | None = None
-    otherwise: Mapping[str, str] = field(default_factory=dict)
-    separator: str | None = None  # parts the items of a list that is written as one text
-
-    def parted(self, separator: str | None) -> "Role":
-        """This role, for lists that may be written as one text."""
-        return replace(self, separator=separator)
 
 
 class Task(ABC):
@@ -160,6 +137,14 @@ class Task(ABC):
         A row may be put in order here; a `Corrected` text then says so.
         """
         yield from ()
+
+    @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """How likely data are meant for this task, and which columns are what; None where they cannot be.
+
+        By default data are where each role has a column that is called so, or the only one of its kind.
+        """
+        return by_roles({**cls.inputs, **cls.targets_for(cls.Options())}, seen)
 
     @classmethod
     def keep(cls, processor: Any, kind: Kind, value: Any) -> Any:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tunekit import metrics
+from tunekit.errors import listing
 from tunekit.tasks import _plain
 from tunekit.tasks._constants import constant
+from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, suits
 from tunekit.tasks.base import Answer, Example, Inputs, Kind, Model, Outputs, Role, Task, Window
 
 ALL_LISTED = 10  # labels up to which an answer gives the probability of each
@@ -56,6 +58,28 @@ class ImageClassification(Task):
         )
 
     options: Options
+
+    @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """A column of pictures, and one of labels."""
+        roles = {**cls.inputs, **cls.targets}
+        pictures = [column for column in seen.columns if "image" in column.kinds]
+        if not pictures or not seen.knows(roles):
+            return None
+        image = seen.find("image", roles["image"]) or pictures[0]
+        label = seen.find("label", roles["label"], [image])
+        able = [label] if label else [c for c in seen.free([image]) if suits(c, roles["label"])]
+        if not able:
+            return None
+        names = listing(repr(column.name) for column in able)
+        which = f"columns {names} could each be the label; choose with --column label=NAME"
+        return Guess(
+            NAMED if seen.texts([image, able[0]]) or not label else CERTAIN,
+            {"image": image.name, "label": able[0].name},
+            f"{image.name!r} holds pictures, and {able[0].name!r} has {able[0].describe()}",
+            notes={"label": able[0].describe()},
+            obstacle=which if len(able) > 1 else None,
+        )
 
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:

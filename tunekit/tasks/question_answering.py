@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tunekit import metrics
-from tunekit.errors import cut
 from tunekit.tasks import _plain
+from tunekit.tasks._answers import columns_of, found_in, share_found
+from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, limit_of
 from tunekit.tasks._overlapping import OverlappingOptions
+from tunekit.tasks._spans import CANDIDATES, best_spans, places_of, rounded, spans_of
 from tunekit.tasks.base import (
     Answer,
-    Corrected,
     Damage,
     Example,
     Inputs,
@@ -26,7 +27,8 @@ from tunekit.tasks.base import (
     encodings,
 )
 
-CANDIDATES = 20  # spans of each window that are looked at: neighbouring windows find the same ones
+MOST_ANSWERS = 0.5  # share of answers that must stand in their contexts for data to be meant for this
+WRITTEN = "answers in words of their own are no task yet: choose another task with --task NAME"
 OURS = ("context_mask", "null_position", "start_positions", "end_positions")  # inputs that no model gets
 
 
@@ -68,6 +70,34 @@ class QuestionAnswering(Task):
         allow_no_answer: bool = Field(False, description="questions may have no answer, as in SQuAD v2")
 
     options: Options
+
+    @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """Questions, contexts, and answers that stand in them."""
+        found = columns_of({**cls.inputs, **cls.targets}, seen)
+        if found is None:
+            return None
+        share, empty = share_found(found["context"], found["answers"])
+        if share <= MOST_ANSWERS and found["answers"].repeats and "answers" not in seen.given:
+            return None  # such as yes and no, which are labels
+        structured = "text" not in found["answers"].kinds
+        why = f"{share:.0%} of the answers in {found['answers'].name!r} stand in {found['context'].name!r}"
+        texts = [found["question"], found["context"]]
+        limit, said = limit_of(texts, 384, 128, "longer ones become overlapping windows")
+        return Guess(
+            CERTAIN if structured and share > MOST_ANSWERS else NAMED,
+            {role: column.name for role, column in found.items()},
+            why,
+            options={"allow_no_answer": True} if empty else {},
+            lengths={"max_length": limit},
+            notes={
+                "allow_no_answer": f"{empty:,} of the first {seen.rows:,} questions have none",
+                "max_length": said,
+            },
+            obstacle=None
+            if share > MOST_ANSWERS
+            else f"{why}, and an answer must be a part of it; {WRITTEN}",
+        )
 
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
@@ -240,66 +270,3 @@ class QuestionAnswering(Task):
 
 
 NOTHING: Mapping[str, Any] = {"answer": "", "start": None, "end": None, "score": 0.0}
-
-
-def found_in(context: str, text: str, start: int | None) -> tuple[int | None, str]:
-    """Where an answer starts in its context, and what there is to say of it.
-
-    A start that is wrong or absent is found where the context tells it.
-    """
-    shown, first = repr(cut(text)), context.find(text)
-    if start is not None and start >= 0 and context.startswith(text, start):
-        return start, ""
-    if first < 0:
-        return start, f"the answer {shown} is not in the context"
-    alone = first == context.rfind(text)
-    if start is None:
-        return first, "" if alone else Corrected(f"the answer {shown} is taken to be the first of its kind")
-    if alone:
-        return first, Corrected(f"the answer {shown} starts at {first}, not at {start}")
-    return start, f"the answer {shown} does not start at {start}, but in more than one other place"
-
-
-def places_of(encoding: Any) -> tuple[int, int]:
-    """The first and last character of the context that a window shows; (0, 0) where it shows none."""
-    inside = [place for part, place in zip(encoding.sequence_ids, encoding.offsets, strict=True) if part == 1]
-    return (inside[0][0], inside[-1][1]) if inside else (0, 0)
-
-
-def spans_of(window: Window, context: str) -> Iterator[tuple[tuple[int, int], float]]:
-    """The best spans of a window, as first character and the one after the last, with their scores."""
-    sound = np.isfinite(window.outputs["score"])
-    begins = window.notes["offsets"][window.outputs["start"][sound], 0].tolist()
-    ends = window.notes["offsets"][window.outputs["end"][sound], 1].tolist()
-    for begin, end, score in zip(begins, ends, window.outputs["score"][sound].tolist(), strict=True):
-        span = without_blanks(context, begin, end)
-        if span[0] < span[1]:
-            yield span, score
-
-
-def without_blanks(context: str, begin: int, end: int) -> tuple[int, int]:
-    """A span without the blanks at its ends, which some tokenizers count to a word."""
-    text = context[begin:end]
-    return end - len(text.lstrip()), begin + len(text.rstrip())
-
-
-def rounded(number: Any) -> float:
-    """A number for an answer."""
-    return round(float(number), 6)
-
-
-def best_spans(start: Any, end: Any, inside: Any, longest: int) -> Outputs:
-    """The best spans of each window, by the sum of two logits, and the logarithm of all spans' weight.
-
-    Only spans of at most `longest` tokens are looked at, as a band of shape (windows, tokens, longest).
-    """
-    import torch
-
-    width = min(longest, start.shape[1])
-    start, end = (each.masked_fill(~inside, -torch.inf) for each in (start, end))
-    ends = torch.nn.functional.pad(end, (0, width - 1), value=-torch.inf).unfold(1, width, 1)
-    scores = (start[:, :, None] + ends).flatten(1)
-    best = scores.topk(min(CANDIDATES, scores.shape[1]))
-    first, more = best.indices // width, best.indices % width
-    ends_at = (first + more).clamp(max=start.shape[1] - 1)  # what is beyond has a score of -inf
-    return {"score": best.values, "start": first, "end": ends_at, "total": scores.logsumexp(1)}

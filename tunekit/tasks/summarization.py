@@ -12,6 +12,8 @@ from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
 from tunekit.tasks import _plain
+from tunekit.tasks._guess import BY_NAME, Guess, Seen, limit_of
+from tunekit.tasks._summaries import long_and_short
 from tunekit.tasks._writing import write, written_logits
 from tunekit.tasks.base import (
     IGNORE,
@@ -106,6 +108,31 @@ class Summarization(Task):
                 f"task.prefix and task.separator take {around} of the {options.max_document} tokens of "
                 "task.max_document, which leaves no room for a document; shorten them, or raise it"
             )
+
+    @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """A column of long texts, and one of short texts that do not repeat."""
+        roles = {**cls.inputs, **cls.targets}
+        found = long_and_short(seen, roles) if seen.knows(roles) else None
+        if found is None:
+            return None
+        document, (role, summary) = found
+        called = {
+            "document": document.called(roles["document"].names),
+            role: summary.called(roles[role].names),
+        }
+        read, wrote = limit_of([document], 512), limit_of([summary], 256, 32)
+        several = seen.find("summaries", roles["summaries"], [document, summary])
+        columns = {"document": document.name, role: summary.name}
+        columns |= {"summaries": several.name} if several and several.items is not None else {}
+        why = f"{document.name!r} holds {document.describe()}, and {summary.name!r} {summary.describe()}"
+        return Guess(
+            BY_NAME[sum(2 if name in seen.given else how for name, how in called.items()) // 2],
+            columns,
+            why,
+            lengths={"max_document": read[0], "max_summary": wrote[0]},
+            notes={"max_document": read[1], "max_summary": wrote[1]},
+        )
 
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:

@@ -10,6 +10,8 @@ from tunekit import metrics
 from tunekit.errors import InputError, listing, nearest
 from tunekit.tasks import _plain
 from tunekit.tasks._forms import FORMS
+from tunekit.tasks._guess import BY_NAME, Column, Guess, Seen, limit_of
+from tunekit.tasks._targets import KIND_OF, NAMES, Target, targets
 from tunekit.tasks.base import (
     Answer,
     Corrected,
@@ -23,6 +25,7 @@ from tunekit.tasks.base import (
     encodings,
 )
 
+FEW_WORDS = 4  # below which texts are names and the like, and no second text
 MOST_FRACTIONS = 20  # labels such as 4.5, of which there may be a few among ratings
 
 
@@ -125,6 +128,15 @@ class TextClassification(Task):
             )
 
     @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """A column of texts, perhaps another beside it, and one whose values can be asked."""
+        if not seen.knows([*cls.inputs, *KIND_OF]):
+            return None
+        texts = texts_in(seen, cls.inputs)
+        found = targets(seen, list(texts.values()))
+        return guess_of(texts, found, cls.inputs, seen.given) if texts and found else None
+
+    @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
         return FORMS[options.kind].measure
 
@@ -224,3 +236,50 @@ class TextClassification(Task):
             given = {"text": given, "text_pair": f"{self.between()}Ada was in Paris."}
         script = _plain.LABELS if self.form.role == "labels" else _plain.LABEL
         return _plain.code(script, model, given=_plain.literal(given), max_length=self.options.max_length)
+
+
+def texts_in(seen: Seen, roles: Mapping[str, Role]) -> dict[str, Column]:
+    """The column of texts, by its name or the longest texts, and one that makes pairs with it."""
+    text = seen.find("text", roles["text"]) or next(iter(seen.texts()), None)
+    if text is None:
+        return {}
+    pair = seen.find("pair", roles["pair"], [text])
+    others = [column for column in seen.texts([text]) if column.usual_words >= FEW_WORDS]
+    if pair is None:
+        pair = next((column for column in others if are_pair(text.name, column.name)), None)
+    nameless = "text" not in seen.given and text.called(roles["text"].names) == 0
+    if pair is None and nameless and len(others) == 1:
+        text, pair = (column for column in seen.columns if column in (text, others[0]))
+    return {"text": text} | ({"pair": pair} if pair else {})
+
+
+def are_pair(first: str, second: str) -> bool:
+    """Whether two names differ in nothing but that one ends in 1 or a, and the other in 2 or b."""
+    endings = (first[-1:].lower(), second[-1:].lower())
+    return first[:-1] == second[:-1] and endings in (("1", "2"), ("a", "b"))
+
+
+def guess_of(
+    texts: Mapping[str, Column], found: Sequence[Target], roles: Mapping[str, Role], given: Container[str]
+) -> Guess:
+    """What a recipe would say of texts and the likeliest of what could be asked of them."""
+    target, *others = found
+    role, called = target.form.role, target.column.called(NAMES)
+    rivals = [other for other in others if other.column.called(NAMES) == called < 2]
+    named = listing(repr(each.column.name) for each in (target, *rivals))
+    strengths = {"text": texts["text"].called(roles["text"].names), role: called}
+    strength = sum(2 if name in given else how for name, how in strengths.items()) // 2
+    limit, said = limit_of(texts.values(), 512)
+    which = f"columns {named} could each be what is asked; choose with --column {role}=NAME"
+    if all(each.column.distinct == 2 for each in (target, *rivals)):
+        which += ", or write the names of those that are true into one, as a;b;c"
+    held = " and ".join(f"{column.name!r} holds {column.describe()}" for column in texts.values())
+    return Guess(
+        BY_NAME[strength],
+        {**{name: column.name for name, column in texts.items()}, role: target.column.name},
+        f"{held}; {target.column.name!r} has {target.why}",
+        options=({} if target.kind == "multi-class" else {"kind": target.kind}) | {**target.options},
+        lengths={"max_length": limit},
+        notes={"max_length": said, role: target.why},
+        obstacle=target.obstacle or (which if rivals else None),
+    )

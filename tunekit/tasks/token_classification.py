@@ -8,7 +8,17 @@ from pydantic import Field
 
 from tunekit import metrics
 from tunekit.tasks import _plain
+from tunekit.tasks._guess import CERTAIN, Guess, Seen, limit_of
 from tunekit.tasks._overlapping import OverlappingOptions
+from tunekit.tasks._tags import (
+    SCHEMES,
+    as_bioes,
+    invalid_tags,
+    one_word_a_row,
+    scheme_of,
+    tagged_words,
+    text_and_spans,
+)
 from tunekit.tasks._words import OUTSIDE, Words, tags_of
 from tunekit.tasks.base import (
     IGNORE,
@@ -24,14 +34,6 @@ from tunekit.tasks.base import (
     Window,
     encodings,
 )
-
-PREFIXES = {  # what an entity's tags may begin with, by scheme
-    "bio": "BI",
-    "iob1": "BI",
-    "bioes": "BIES",
-    "bilou": "BILU",
-}
-BIOES = {"L": "E", "U": "S"}  # of BILOU's letters
 
 
 class TokenClassification(Task):
@@ -74,6 +76,31 @@ class TokenClassification(Task):
         )
 
     options: Options
+
+    @classmethod
+    def likelihood(cls, seen: Seen) -> Guess | None:
+        """Lists of words beside lists of as many tags, or texts beside spans in characters."""
+        roles = {**cls.inputs, **cls.targets}
+        if not seen.knows(roles):
+            return None
+        pair = tagged_words(seen, roles) or text_and_spans(seen, roles)
+        if pair is None:
+            return one_word_a_row(seen)
+        (role, target), words = pair
+        scheme = "bio" if role == "spans" else scheme_of(target)
+        limit, said = limit_of([words], 512, 256, "longer ones become overlapping windows")
+        notes = {
+            "scheme": f"how tags mark entities: {SCHEMES[scheme]}",
+            "max_length": said,
+        }
+        return Guess(
+            CERTAIN,
+            {"words": words.name, role: target.name},
+            f"{words.name!r} holds {words.describe()}, and {target.name!r} {target.describe()}",
+            options={"scheme": scheme},
+            lengths={"max_length": limit},
+            notes=notes,
+        )
 
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
@@ -214,29 +241,3 @@ def first_subwords(encoding: Any, begins: Mapping[int, int]) -> list[int | None]
         word if word is not None and word != previous and start == begins[word] else None
         for previous, word, (start, _) in zip([None, *words], words, encoding.offsets, strict=False)
     ]
-
-
-def as_bioes(tag: str) -> str:
-    """A BILOU tag by its BIOES name."""
-    return BIOES.get(tag[0], tag[0]) + tag[1:]
-
-
-def invalid_tags(tags: Sequence[str], scheme: str) -> Iterator[str]:
-    """Say which tag of a sentence breaks the scheme, at most one."""
-    prefixes = PREFIXES[scheme]
-    before = OUTSIDE
-    for word, tag in enumerate(tags):
-        if tag != OUTSIDE and not (len(tag) > 2 and tag[0] in prefixes and tag[1] == "-"):
-            forms = " or ".join(f"{prefix}-TYPE" for prefix in prefixes)
-            yield (
-                f"tag {tag!r} of word {word} is neither O nor {forms}; "
-                "set task.scheme (bio, iob1, bioes, bilou, or plain for labels that are no entities)"
-            )
-            return
-        if scheme != "iob1" and tag[0] in "IEL" and (before[0] not in "BI" or before[2:] != tag[2:]):
-            yield (
-                f"tag {tag!r} of word {word} follows {before!r}, which begins no {tag[2:]}; "
-                "set task.scheme=iob1 to allow it"
-            )
-            return
-        before = tag

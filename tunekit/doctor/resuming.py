@@ -1,14 +1,13 @@
 """Tell whether a recipe's run survives kills: `tunekit doctor --resume`.
 
 A few steps are made whole, and again with the process killed by SIGKILL twice; what both leave is compared
-byte by byte. Run as a program, `python -m tunekit.doctor WORDS...` is `tunekit WORDS...` that kills itself
-when it writes the next row of the log after a checkpoint of its own has appeared.
+byte by byte. Run as a program, the package is `tunekit WORDS...` that kills itself when it writes the next
+row of the log after a checkpoint of its own has appeared.
 """
 
 import json
 import os
 import re
-import runpy
 import shutil
 import signal
 import subprocess
@@ -176,8 +175,3 @@ def die_after_a_checkpoint() -> None:
 def newest_step(run: Path) -> int:
     """The step of a run's newest checkpoint; 0 without one."""
     return max((saved.step for saved in all_saved(run / "checkpoints")), default=0)
-
-
-if __name__ == "__main__":
-    die_after_a_checkpoint()
-    runpy.run_module("tunekit", run_name="__main__", alter_sys=True)

@@ -1,0 +1,36 @@
+"""What a column is for, and of what kind its values are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Kind = Literal[  # of a column's values
+    "text", "texts", "words", "spans", "label", "labels", "set", "number", "answers", "image"
+]
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a column is for: its kind, the column it is usually called, and other common names.
+
+    A role that is not `needed` may be absent from the data, and then from every row. A role that stands
+    `instead_of` another is needed only where that one is absent. `otherwise` says what to set where a column
+    holds values of another kind.
+    """
+
+    kind: Kind
+    column: str
+    synonyms: tuple[str, ...] = ()
+    needed: bool = True
+    instead_of: str | None = None
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    separator: str | None = None  # parts the items of a list that is written as one text
+
+    def parted(self, separator: str | None) -> "Role":
+        """This role, for lists that may be written as one text."""
+        return replace(self, separator=separator)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its column is usually called, the most usual first."""
+        return (self.column, *self.synonyms)
