@@ -166,7 +166,7 @@ def test_debug_shows_a_traceback_and_keeps_the_exit_code(command: Command) -> No
     assert "Traceback" in said
 
 
-@pytest.mark.parametrize("name", ["finetune", "evaluate", "predict", "recipes", "tasks", "schema"])
+@pytest.mark.parametrize("name", ["finetune", "evaluate", "predict", "check", "recipes", "tasks", "schema"])
 def test_every_command_takes_json_quiet_and_debug(name: str, command: Command) -> None:
     _, out, _ = command(name, "--help")
     assert all(option in out for option in ("--json", "--quiet", "--debug"))
@@ -220,7 +220,7 @@ def test_a_model_on_the_hub_is_taken_by_its_id(run: Path, tmp_path: Path) -> Non
 def test_a_model_that_the_hub_cannot_give_is_the_environments_fault(command: Command) -> None:
     code, _, said = command("predict", "nobody/nothing")
     assert code == 3
-    assert "is no folder here, and cannot be fetched from the Hub" in said
+    assert "'nobody/nothing' (no folder here) is not in the cache" in said
 
 
 def test_evaluate_refuses_a_label_that_the_model_does_not_know(

@@ -9,12 +9,12 @@ import pytest
 
 import tunekit.tasks
 from tests import tiny
+from tunekit import cli, tasks, workflow
 from tunekit import recipe as recipes
-from tunekit import tasks, workflow
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
-COMMANDS = {"finetune", "evaluate", "predict", "recipes", "tasks", "schema", "doctor"}
+COMMANDS = {command.__name__ for command in cli.COMMANDS}
 
 
 def commands() -> list[tuple[str, list[str]]]:

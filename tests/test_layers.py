@@ -14,13 +14,13 @@ RANKS = {
     **dict.fromkeys(["errors", "console", "environment", "metrics", "stats"], 0),
     "network": 1,
     "tasks": 1,
-    "recipe": 2,
+    **dict.fromkeys(["recipe", "snapshots"], 2),
     "data": 3,
     **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
-    "engine": 7,
-    **dict.fromkeys(["card", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
+    **dict.fromkeys(["card", "engine"], 7),
+    **dict.fromkeys(["checks", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
     **dict.fromkeys(["doctor", "workflow"], 9),
     **dict.fromkeys(["cli", "__init__"], 10),
     "__main__": 11,
@@ -37,6 +37,8 @@ HEAVY = {
     "scipy",
     "seqeval",
     "PIL",
+    "jinja2",
+    "huggingface_hub",
 }
 
 

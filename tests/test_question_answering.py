@@ -20,8 +20,8 @@ from tunekit.evaluation import evaluate, predict
 from tunekit.metrics import best_threshold
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.run import Run
+from tunekit.tasks._spans import best_spans
 from tunekit.tasks.base import Task, Window
-from tunekit.tasks.question_answering import best_spans
 
 NAME = "question-answering"
 FAMILIES = [*tiny_models.FAMILIES, "llama"]

@@ -4,13 +4,16 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "evaluate", "finetune", "predict"]
+__all__ = ["Recipe", "evaluate", "fetch", "finetune", "predict", "push", "reproduce"]
 
 HOMES = {
     "Recipe": "tunekit.recipe",
     "evaluate": "tunekit.workflow",
+    "fetch": "tunekit.workflow",
     "finetune": "tunekit.workflow",
     "predict": "tunekit.workflow",
+    "push": "tunekit.workflow",
+    "reproduce": "tunekit.workflow",
 }
 
 

@@ -77,9 +77,11 @@ class Problems:
         return [problem for group in groups for problem in group]
 
     def raise_if_any(self) -> None:
-        """Raise one `InputError` with everything collected; a failure of the environment when it is alone."""
+        """Raise one `InputError` with everything collected; of failures alone, one `EnvironmentFailure`."""
         if self.groups:
             raise InputError(self.found)
+        if len(self.failures) > 1:
+            raise EnvironmentFailure("\n".join(map(str, self.failures)))
         if self.failures:
             raise self.failures[0]
 

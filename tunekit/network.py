@@ -1,15 +1,18 @@
 """The Hub as tunekit reaches it: never without a time limit, and what goes wrong is said in words."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tunekit.errors import EnvironmentFailure, InputError, TunekitError, first_line
+from tunekit.errors import LONGEST_PATH, EnvironmentFailure, InputError, TunekitError, cut, first_line
 
 SECONDS = 120.0  # without a byte, after which a request has failed; TUNEKIT_HUB_TIMEOUT is another number
 LOG_IN = "set HF_TOKEN, or run hf auth login"
 TOKENS = "https://huggingface.co/settings/tokens"
+ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")  # of a repository
+AT = re.compile(r"([\w.-]{1,96}(?:/[\w.-]{1,96})?)@([\w./-]+)")
 
 
 def offline() -> bool:
@@ -19,8 +22,26 @@ def offline() -> bool:
 
 
 def patience() -> float:
-    """Seconds without a byte after which a request has failed."""
-    return float(os.environ.get("TUNEKIT_HUB_TIMEOUT", SECONDS))
+    """Seconds without a byte after which a request has failed.
+
+    Raises:
+        InputError: the variable is no number of seconds.
+    """
+    given = os.environ.get("TUNEKIT_HUB_TIMEOUT") or str(SECONDS)
+    if not re.fullmatch(r"\d+(\.\d+)?", given) or not float(given):
+        raise InputError(f"TUNEKIT_HUB_TIMEOUT is {given!r}; give a number of seconds above 0")
+    return float(given)
+
+
+def at_revision(text: str) -> tuple[str, str | None]:
+    """The name and the revision of `user/name@revision`; a text that is none, or a path here, is a name."""
+    found = AT.fullmatch(text)
+    return (found[1], found[2]) if found and not os.path.exists(text) else (text, None)
+
+
+def called(what: str, name: str) -> str:
+    """What a repository is called in messages."""
+    return f"{what} {cut(name, LONGEST_PATH)!r}"
 
 
 def limit_time() -> None:
@@ -28,15 +49,24 @@ def limit_time() -> None:
     from huggingface_hub import get_session, set_client_factory
 
     session = get_session()
-    if session.timeout.read is not None:
-        return
     make, hooks = type(session), session.event_hooks
-    set_client_factory(lambda: make(event_hooks=hooks, follow_redirects=True, timeout=patience()))
+    if limit in hooks["request"]:
+        return
+    limited = {**hooks, "request": [*hooks["request"], limit]}
+    set_client_factory(lambda: make(event_hooks=limited, follow_redirects=True, timeout=patience()))
+
+
+def limit(request: Any) -> None:
+    """Limit one request: the client asks for no limit at some calls, and for its own at others."""
+    limits = request.extensions.get("timeout", {})
+    limits.update({part: min(patience(), limits[part] or patience()) for part in limits})
 
 
 @contextmanager
-def reaching(what: str, name: str, revision: str | None = None) -> Iterator[None]:
+def reaching(what: str, name: str, revision: str | None = None, aside: str = "") -> Iterator[None]:
     """Reach the Hub inside the block for `what` (model, data set) of a name; failures become ours.
+
+    `aside` stands behind the name in what is said.
 
     Raises:
         InputError: the name or the revision is wrong.
@@ -48,7 +78,7 @@ def reaching(what: str, name: str, revision: str | None = None) -> Iterator[None
     except TunekitError:
         raise
     except Exception as error:
-        said = failure(error, f"{what} {name!r}", name, revision)
+        said = failure(error, called(what, name) + aside, name, revision)
         if said is None:
             raise
         raise said from error
@@ -56,7 +86,8 @@ def reaching(what: str, name: str, revision: str | None = None) -> Iterator[None
 
 def failure(error: BaseException, thing: str, name: str, revision: str | None) -> TunekitError | None:
     """What an exception of the Hub's clients means, in our words; None where it is none of theirs."""
-    for each in chain_of(error):
+    chain = list(chain_of(error))
+    for each in chain:
         kinds, status = kinds_of(each), status_of(each)
         said = (
             of_offline(kinds, thing)
@@ -66,7 +97,8 @@ def failure(error: BaseException, thing: str, name: str, revision: str | None) -
         )
         if said:
             return said
-    return None
+    unread = [each for each in chain if "LocalEntryNotFoundError" in kinds_of(each)]
+    return unreachable(thing, unread[0]) if unread else None
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:
@@ -90,21 +122,37 @@ def status_of(error: BaseException) -> int | None:
     return status if isinstance(status, int) else None
 
 
+def absent(thing: str, lacking: str = "") -> EnvironmentFailure:
+    """What is needed is not in the cache, or lacks something there, and cannot be fetched."""
+    state = f"is not whole in the cache (it lacks {lacking})" if lacking else "is not in the cache"
+    if not offline():
+        return EnvironmentFailure(f"{thing} {state}, and the Hub cannot be reached; check the network")
+    return EnvironmentFailure(
+        f"{thing} {state}, and --offline or HF_HUB_OFFLINE forbids the network; fetch it on a machine that "
+        "has one (tunekit fetch RECIPE), or leave them out"
+    )
+
+
+def unreachable(thing: str, error: BaseException) -> EnvironmentFailure:
+    """The Hub does not answer."""
+    return EnvironmentFailure(
+        f"the Hub cannot be reached for {thing} ({first_line(error)}); check the network and its name, or "
+        "give a local folder"
+    )
+
+
 def of_offline(kinds: set[str], thing: str) -> TunekitError | None:
     """The network is forbidden."""
-    if "OfflineModeIsEnabled" in kinds or ("LocalEntryNotFoundError" in kinds and offline()):
-        return EnvironmentFailure(
-            f"{thing} is not in the cache, and --offline or HF_HUB_OFFLINE forbids the network; fetch it on "
-            "a machine that has one (tunekit fetch RECIPE), or leave them out"
-        )
-    return None
+    forbidden = "OfflineModeIsEnabled" in kinds or ("LocalEntryNotFoundError" in kinds and offline())
+    return absent(thing) if forbidden else None
 
 
 def of_access(kinds: set[str], status: int | None, thing: str, name: str) -> TunekitError | None:
     """The account may not do it."""
     if "GatedRepoError" in kinds:
+        page = f"datasets/{name}" if thing.startswith("data set") else name
         return EnvironmentFailure(
-            f"{thing} is gated; accept its terms at https://huggingface.co/{name}, and {LOG_IN}"
+            f"{thing} is gated; accept its terms at https://huggingface.co/{page}, and {LOG_IN}"
         )
     if kinds & {"RepositoryNotFoundError", "DatasetNotFoundError"}:
         return InputError(
@@ -118,8 +166,8 @@ def of_access(kinds: set[str], status: int | None, thing: str, name: str) -> Tun
         )
     if status == 403:
         return EnvironmentFailure(
-            f"the token has no rights to {thing}; make one with write access to {name.split('/')[0]} at "
-            f"{TOKENS}, and {LOG_IN}"
+            f"the token has no rights to {thing}; make one that may read it, or to push one with write "
+            f"access to {name.split('/')[0]}, at {TOKENS}, and {LOG_IN}"
         )
     return None
 
@@ -159,11 +207,10 @@ def of_server(kinds: set[str], status: int | None, thing: str, error: BaseExcept
             f"the Hub did not answer about {thing} within {patience():g} seconds; try again, or set "
             "TUNEKIT_HUB_TIMEOUT to more seconds"
         )
-    if kinds & {"TransportError", "ConnectionError", "LocalEntryNotFoundError"}:
-        return EnvironmentFailure(
-            f"the Hub cannot be reached for {thing} ({first_line(error)}); check the network and its name, "
-            "or give a local folder"
-        )
+    if kinds & {"TransportError", "ConnectionError"}:
+        return unreachable(thing, error)
+    if "Consistency check failed" in str(error):
+        return EnvironmentFailure(f"a file of {thing} did not arrive whole; try again")
     if "HfHubHTTPError" in kinds:
         return EnvironmentFailure(f"the Hub refuses {thing} ({first_line(error)}); check the name and rights")
     return None

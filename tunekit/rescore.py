@@ -17,10 +17,12 @@ OTHER_DATA = ("data.path", "data.config", "data.revision", "data.splits", "data.
 
 
 def recipe_for(path: Path, folder: Path, overrides: Sequence[str]) -> Recipe:
-    """The run's recipe, or for a bare model folder one made from the model, with the overrides."""
-    file = path / "recipe.yaml"
+    """The run's recipe, or that of a pushed model for its own data, else one made from the model."""
+    file, pushed = path / "recipe.yaml", folder / "recipe.yaml"
     if file.is_file() and in_run(path, folder):
         return recipes.load(file, overrides, out.say)
+    if pushed.is_file() and not names_data(overrides):
+        return recipes.load_foreign(pushed, overrides, out.say, model=folder, source=str(file))
     name, task = load_task(folder)
     return recipes.of_model({"name": name, **task.options.model_dump(mode="json")}, folder, overrides)
 

@@ -143,7 +143,7 @@ def test_settings_for_the_hub_are_refused_for_a_file(tmp_path: Path, key: str) -
 
 def test_a_hub_that_cannot_be_reached_is_a_failure_of_the_environment() -> None:
     with pytest.raises(
-        EnvironmentFailure, match=r"'nobody/nothing' is no file or folder here, and the Hub cannot be"
+        EnvironmentFailure, match=r"'nobody/nothing' \(no file or folder here\) is not in the cache"
     ):
         read_splits(DataSection(path="nobody/nothing"))
 

@@ -181,3 +181,33 @@ def test_the_resolved_recipe_loads_as_itself(recipe: Path) -> None:
     loaded = recipes.load(recipe, ["train.learning_rate=5e-5"])
     recipe.write_text(loaded.to_yaml())
     assert recipes.load(recipe) == loaded
+
+
+def test_a_model_may_be_named_with_its_revision(recipe: Path) -> None:
+    loaded, lines = said(recipe, "model=other/model@refs/pr/3")
+    assert (loaded.model.name, loaded.model.revision) == ("other/model", "refs/pr/3")
+    assert lines == [
+        "model=other/model@refs/pr/3 drops model.revision of the recipe, which belong to the former model"
+    ]
+
+
+def test_data_may_be_named_with_its_revision(recipe: Path) -> None:
+    loaded, _ = said(recipe, "data=other/data@v1")
+    assert (loaded.data.path, loaded.data.revision) == ("other/data", "v1")
+
+
+def test_a_revision_that_is_given_twice_alike_is_taken(recipe: Path) -> None:
+    assert recipes.load(recipe, ["model=a/b@v1", "model.revision=v1"]).model.revision == "v1"
+
+
+def test_two_revisions_are_refused(recipe: Path) -> None:
+    (problem,) = problems(recipe, "model=a/b@v1", "model.revision=v2")
+    assert problem.endswith("name is a/b@v1, and revision is v2; remove one of the revisions")
+
+
+def test_a_path_with_an_at_sign_is_a_path(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b@c").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert recipes.load(recipe, ["model=a/b@c"]).model.name == "a/b@c"

@@ -2,7 +2,7 @@
 
 import sys
 
-from tunekit.cli import lists, runs, starting
+from tunekit.cli import checks, hub, lists, runs, starting
 from tunekit.cli.app import app, begin
 from tunekit.console import out
 from tunekit.errors import InputError, Interrupted, explain
@@ -10,8 +10,9 @@ from tunekit.errors import InputError, Interrupted, explain
 __all__ = ["app", "begin", "main"]
 
 COMMANDS = (  # in the order of --help
-    *(starting.init,),
+    *(starting.init, checks.check),
     *(runs.finetune, runs.evaluate, runs.predict),
+    *(hub.push, hub.fetch, hub.reproduce),
     *(lists.recipes, lists.tasks, lists.schema, starting.doctor),
 )
 for command in COMMANDS:

@@ -21,7 +21,10 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to override.")
 ]
 RunOrModel = Annotated[
-    str, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory, a model folder, or a Hub id.")
+    str,
+    typer.Argument(
+        metavar="RUN_OR_MODEL", help="A run directory, a model folder, or user/name[@revision] of the Hub."
+    ),
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -27,6 +27,9 @@ def finetune(
     processes: Annotated[
         str, typer.Option(help="Processes on this machine, or auto for one per GPU.")
     ] = "auto",
+    push: Annotated[
+        str | None, typer.Option("--push", metavar="REPO", help="Push the finished run to user/name.")
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -36,8 +39,8 @@ def finetune(
     from tunekit import recipe as recipes
     from tunekit.launch import relaunched
 
-    # its errors come before anything heavy is imported
-    settings = recipes.load(recipe, overrides or [], out.say)
+    overrides = [*(overrides or []), *([f"hub.repo={push}"] if push else [])]
+    settings = recipes.load(recipe, overrides, out.say)  # its errors come before anything heavy is imported
     if dry_run:
         out.say(settings.to_yaml().rstrip())
     elif relaunched(processes):
@@ -75,7 +78,10 @@ def predict(
     source: Annotated[
         str,
         typer.Option(
-            "--input", "-i", help="A file of rows, a picture, a folder of pictures, or - for standard input."
+            "--input",
+            "-i",
+            help="A file of rows, a picture, a folder of pictures, - for standard input, or "
+            "user/name[@revision][:split] for a data set of the Hub, streamed.",
         ),
     ] = "-",
     output: Output = None,

@@ -1,7 +1,7 @@
 """Data files as columns, with the line of every row, so that a message can point at it."""
 
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,12 +147,17 @@ def from_dataset(dataset: Any, source: str) -> Table:
     columns = {
         name: dataset[name] if name in images else list(dataset[name]) for name in dataset.column_names
     }
+    return Table(source, columns, None, class_names(dataset.features))
+
+
+def class_names(features: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names of class labels, by column."""
     names = {}
-    for column, feature in dataset.features.items():
+    for column, feature in features.items():
         inner = getattr(feature, "feature", feature)  # of a list of labels
         if hasattr(inner, "names"):
             names[column] = list(inner.names)
-    return Table(source, columns, None, names)
+    return names
 
 
 SUFFIXES = (*READERS, ".parquet", ".arrow")

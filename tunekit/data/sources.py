@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tunekit.data.files import SUFFIXES, Table, from_dataset, read
+from tunekit.data.hub import load_hub
 from tunekit.data.image_folders import holds_pictures, read_classes
-from tunekit.errors import (
-    LONGEST_PATH,
-    EnvironmentFailure,
-    InputError,
-    Problems,
-    cut,
-    first_line,
-    listing,
-    nearest,
-)
+from tunekit.errors import LONGEST_PATH, InputError, Problems, cut, first_line, listing, nearest
 from tunekit.recipe import SPLITS, DataSection
 
 SYNONYMS = {
@@ -39,7 +31,7 @@ def read_splits(section: DataSection) -> Tables:
     """
     path = Path(os.path.expanduser(section.path))
     if on_hub(section):
-        tables = read_hub(section)
+        tables = dict(chosen(load_hub(section), section, section.path))
     elif os.path.exists(path):
         tables = read_local(section, path)
     else:
@@ -182,31 +174,6 @@ def read_saved(section: DataSection, path: Path) -> Tables:
         ) from None
     splits = saved if isinstance(saved, datasets.DatasetDict) else {"train": saved}
     return dict(chosen(splits, section, str(path)))
-
-
-def read_hub(section: DataSection) -> Tables:
-    """The tables of a Hub data set, through the `datasets` library."""
-    import datasets
-
-    try:
-        splits = datasets.load_dataset(section.path, section.config, revision=section.revision)
-    except datasets.exceptions.DatasetNotFoundError as error:
-        raise InputError(
-            f"data.path {section.path!r} is neither a file nor a data set that can be reached on the Hub "
-            f"({first_line(error)}); correct the name, or log in when it is private"
-        ) from None
-    except datasets.exceptions.DatasetGenerationError as error:
-        raise InputError(
-            f"{section.path}: {first_line(error.__cause__ or error)}; choose another revision"
-        ) from None
-    except ConnectionError as error:
-        raise EnvironmentFailure(
-            f"data.path {section.path!r} is no file or folder here, and the Hub cannot be asked for "
-            f"it ({first_line(error)}); check the name and the network, or give a local file"
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{section.path}: {first_line(error)}; set data.config or data.revision") from None
-    return dict(chosen(splits, section, section.path))
 
 
 def chosen(splits: Any, section: DataSection, source: str) -> Iterator[tuple[str, list[Table]]]:

@@ -1,4 +1,4 @@
-"""Rows without targets, for answering: from a file or standard input, in order, a chunk at a time."""
+"""Rows without targets, for answering: of a file, standard input or the Hub, in order, in chunks."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 from tunekit.data import columns, image_folders, images
 from tunekit.data.files import SUFFIXES, Table, as_table, read
 from tunekit.data.formats import Row, json_object, parse_json
+from tunekit.data.hub import stream_hub, streams
 from tunekit.data.keeping import keep
 from tunekit.data.load import Rows
 from tunekit.data.values import Normalizer, Unread
@@ -65,7 +66,7 @@ def usable(table: Table, normalizer: Normalizer, first: int) -> Rows:
 
 
 def tables(source: str, image: str | None = None) -> Iterator[Table]:
-    """The chunks of a source as tables: lines as they come, other files whole.
+    """The chunks of a source as tables: lines and rows of the Hub as they come, other files whole.
 
     Where a task looks at pictures, `image` is their column: a line is then a path, and a source may be a
     picture, or a folder of them.
@@ -80,6 +81,8 @@ def tables(source: str, image: str | None = None) -> Iterator[Table]:
     elif image and (os.path.isdir(path) or suffix in images.SUFFIXES):
         rows = ((None, {image: name}) for name in pictures_in(path))
         yield from chunks(rows, source, Path())
+    elif not os.path.exists(path) and suffix not in SUFFIXES and streams(source):
+        yield from stream_hub(source, CHUNK)
     elif not os.path.isfile(path):
         raise InputError(
             f"--input {cut(source, LONGEST_PATH)} is no file; give a file, or - for standard input"

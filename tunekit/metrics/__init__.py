@@ -1,6 +1,6 @@
 """Metrics: one file per form of answer. `base` says what a measure is."""
 
-from tunekit.metrics.base import Measure, Metrics, Statistics, Totals
+from tunekit.metrics.base import LabelScore, Measure, Metrics, Statistics, Totals, by_label
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
 from tunekit.metrics.numbers import REGRESSION
 from tunekit.metrics.ranking import BEST, RANKED
@@ -25,11 +25,13 @@ __all__ = [
     "SQUAD",
     "RANKED",
     "WORDS",
+    "LabelScore",
     "Measure",
     "Metrics",
     "Statistics",
     "Totals",
     "best_threshold",
+    "by_label",
     "entities",
     "score_span",
 ]

@@ -6,9 +6,10 @@
 Statistics add up, so that the score of a thousand bootstrap resamples is one matrix product.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,3 +57,29 @@ def ratio(part: Any, whole: Any) -> NDArray[np.float64]:
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     zero = np.zeros(np.broadcast(part, whole).shape)
     return np.asarray(np.divide(part, whole, out=zero, where=whole != 0))
+
+
+class LabelScore(NamedTuple):
+    """How well one label, or type of entity, is found; a ratio 0/0 counts as 0."""
+
+    precision: float
+    recall: float
+    f1: float
+    n: int  # times that it is right
+
+
+def by_label(rows: Iterable[Mapping[str, float]]) -> dict[str, LabelScore]:
+    """The score of each label that statistics count as `tp/label`, `fp/label` or `fn/label`, by its name."""
+    totals: defaultdict[str, float] = defaultdict(float)
+    for key, value in (item for row in rows for item in row.items()):
+        if key.startswith(("tp/", "fp/", "fn/")):
+            totals[key] += value
+    names = sorted({key.split("/", 1)[1] for key in totals})
+    return {name: label_score(*(totals[f"{kind}/{name}"] for kind in ("tp", "fp", "fn"))) for name in names}
+
+
+def label_score(right: float, invented: float, missed: float) -> LabelScore:
+    """The score of a label that was found rightly, where it was not, and not where it was."""
+    found, wanted = right + invented, right + missed
+    precision, recall, f1 = ratio(right, found), ratio(right, wanted), ratio(2 * right, found + wanted)
+    return LabelScore(float(precision), float(recall), float(f1), round(wanted))

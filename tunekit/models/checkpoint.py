@@ -1,10 +1,13 @@
 """What a pretrained checkpoint is, read from its configuration alone, before any weights are."""
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tunekit import snapshots
 from tunekit.errors import (
     LONGEST_PATH,
     EnvironmentFailure,
@@ -12,17 +15,22 @@ from tunekit.errors import (
     Problems,
     cut,
     first_line,
+    listing,
     nearest,
 )
 from tunekit.models.families import find_head
-from tunekit.models.weights import check_weights, contents
+from tunekit.models.weights import check_weights, contents, names_of_weights
+from tunekit.network import absent
 from tunekit.recipe import ModelSection
+from tunekit.snapshots import Copy
 from tunekit.tasks.base import Task
 
 VOCABULARIES = ("tokenizer.json", "vocab*", "*.model", "*.spm", "*.tiktoken", "merges.txt")
+SMALL = (  # what is fetched before anything is checked: all but the weights, and nothing that could run
+    *("*.json", "*.txt", "*.model", "*.jinja", "*.spm", "*.bpe", "*.tiktoken"),
+    "README.md",
+)
 MOST_REASON = 240  # characters of what transformers says
-UNREACHABLE = {"ConnectionError", "HfHubHTTPError", "LocalEntryNotFoundError", "OfflineModeIsEnabled"}
-ABSENT = {"RepositoryNotFoundError", "RevisionNotFoundError"}
 
 
 @dataclass(frozen=True)
@@ -33,29 +41,32 @@ class Checkpoint:
     revision: str | None
     config: Any
     head: str  # the Auto class with the head for the task
+    copy: Copy | None = None  # of one on the Hub
 
     def origin(self) -> dict[str, Any]:
-        """The arguments that fetch anything from it; code from the Hub is never run."""
-        return {
-            "pretrained_model_name_or_path": self.name,
-            "revision": self.revision,
-            "trust_remote_code": False,
-        }
+        """The arguments that load anything from it; code of others is never run."""
+        return {"pretrained_model_name_or_path": str(self.folder), "trust_remote_code": False}
 
     @property
     def folder(self) -> Path:
         """Where its files are: a folder of the user's, or that of a commit in the Hub's cache."""
-        from huggingface_hub import try_to_load_from_cache
-
-        if Path(self.name).is_dir():
-            return Path(self.name)
-        found = try_to_load_from_cache(self.name, "config.json", revision=self.revision)
-        return Path(found).parent if isinstance(found, str) else Path(self.name)
+        return self.copy.folder if self.copy else Path(self.name)
 
     @property
     def commit(self) -> str | None:
         """The Hub's commit that was resolved; None for a folder of the user's."""
-        return None if self.folder == Path(self.name) else self.folder.name
+        return self.copy.commit if self.copy else None
+
+    def complete(self) -> None:
+        """Fetch the weights of a checkpoint on the Hub, where they are not in the cache yet.
+
+        Raises:
+            InputError: they are damaged.
+            EnvironmentFailure: they cannot be fetched.
+        """
+        if self.copy:
+            snapshots.complete(self.copy, names_of_weights(self.folder, self.copy.known))
+            check_weights(self.folder, None)
 
 
 def inspect(section: ModelSection, kind: type[Task]) -> Checkpoint:
@@ -66,19 +77,68 @@ def inspect(section: ModelSection, kind: type[Task]) -> Checkpoint:
         EnvironmentFailure: the Hub cannot be reached, or a package is missing.
     """
     folder = local_folder(section.name)
-    name = section.name if folder is None else str(folder)
-    problems = Problems()
-    if folder is not None:
+    if folder is None:
+        copy = snapshots.fetch("model", section.name, section.revision, SMALL, " (no folder here)")
+        check_files(copy, kind)
+        return described(section, kind, copy.folder, copy)
+    return described(section, kind, folder, None)
+
+
+def described(section: ModelSection, kind: type[Task], folder: Path, copy: Copy | None) -> Checkpoint:
+    """The checkpoint in a folder, looked at.
+
+    Raises:
+        InputError: with every problem found.
+    """
+    name, problems = section.name if copy else str(folder), Problems()
+    if copy is None:
         with problems.collect():
             check_weights(folder, section.revision)
     with problems.collect():
-        config = read_config(name, section.revision, local=folder is not None)
+        config = read_config(folder, name)
         head = find_head(name, config, kind)
-        if folder is not None:
+        if copy is None:
             check_tokenizer(folder, kind)
         check_attention(section.attention)
     problems.raise_if_any()
-    return Checkpoint(name, section.revision, config, head)
+    return Checkpoint(name, section.revision, config, head, copy)
+
+
+def check_files(copy: Copy, kind: type[Task]) -> None:
+    """Refuse a repository that lacks a part of a checkpoint, before more of it is fetched.
+
+    Raises:
+        InputError: it lacks one.
+        EnvironmentFailure: the cache lacks one, and the Hub could not be asked.
+    """
+    lacking = list(parts_lacking(copy, kind))
+    if lacking and copy.files is None:
+        raise absent(copy.thing, listing(lacking))
+    if "adapter_config.json" in copy.known and "config.json" in lacking:
+        raise InputError(
+            f"{copy.thing} is an adapter, not a whole checkpoint; give the model it was made for"
+        )
+    if lacking:
+        raise InputError(
+            f"{copy.thing} lacks {listing(lacking)} (it holds {listing(copy.known, 8)}); choose another model"
+        )
+
+
+def parts_lacking(copy: Copy, kind: type[Task]) -> Iterator[str]:
+    """The parts of a checkpoint that a repository, or the cache, does not have."""
+    if "config.json" not in copy.known:
+        yield "config.json"
+    texts = kind.auto_processor == "AutoTokenizer"
+    if copy.files is None and not has_processor(copy.held, texts=texts):
+        yield "tokenizer files" if texts else "preprocessor_config.json"
+    weights = names_of_weights(copy.folder, copy.known)
+    yield from [name for name in weights if name not in copy.known] or ([] if weights else ["weights"])
+
+
+def has_processor(files: Iterable[str], *, texts: bool) -> bool:
+    """Whether some files can make up a tokenizer, or an image processor."""
+    patterns = VOCABULARIES if texts else ("preprocessor_config.json",)
+    return any(fnmatchcase(name, pattern) for name in files for pattern in patterns)
 
 
 def local_folder(name: str) -> Path | None:
@@ -109,46 +169,36 @@ def local_folder(name: str) -> Path | None:
     return folder
 
 
-def read_config(name: str, revision: str | None, *, local: bool) -> Any:
-    """A checkpoint's configuration, which says what the model is, and makes nothing be fetched or run.
+def read_config(folder: Path, name: str) -> Any:
+    """The configuration in a folder, which says what the model is, and makes nothing be fetched or run.
 
     Raises:
         InputError: there is none, it is none that transformers knows, or it brings more than a model.
-        EnvironmentFailure: the Hub cannot be reached, or does not let this account in.
     """
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, TypeError, StrictDataclassError) as error:
-        if local:
-            reason = cut(str(error).strip(), MOST_REASON)  # its second line may be the one that says it
-            text = f"{name}/config.json describes no model that can be used ({reason}); correct it"
-            raise InputError(f"{text}, or choose another checkpoint") from None
-        kinds = {kind.__name__ for kind in type(error.__cause__ or error).__mro__}
-        start, reason = f"model {cut(name, LONGEST_PATH)!r} is no folder here, and ", first_line(error)
-        if "GatedRepoError" in kinds or (kinds & UNREACHABLE and not kinds & ABSENT):
-            raise EnvironmentFailure(
-                f"{start}cannot be fetched from the Hub ({reason}); "
-                "check the name, the network and your access to it, or give a folder"
-            ) from None
-        raise InputError(f"{start}no checkpoint of the Hub ({reason}); correct the name") from None
-    refuse_additions(name, revision, config)
+        reason = cut(str(error).strip(), MOST_REASON)  # its second line may be the one that says it
+        raise InputError(
+            f"{name}/config.json describes no model that can be used ({reason}); correct it, or choose "
+            "another checkpoint"
+        ) from None
+    refuse_additions(folder, name, config)
     config._attn_implementation = config._experts_implementation = None  # `org/name` would be fetched and run
     return config
 
 
-def refuse_additions(name: str, revision: str | None, config: Any) -> None:
+def refuse_additions(folder: Path, name: str, config: Any) -> None:
     """Refuse a checkpoint with an adapter beside its weights, or quantized ones: both bring code of others.
 
     Raises:
         InputError: it has one of them.
     """
-    from transformers.utils import find_adapter_config_file
-
     shown, problems = repr(cut(name, LONGEST_PATH)), list[str]()
-    if find_adapter_config_file(name, revision=revision) is not None:
+    if (folder / "adapter_config.json").exists():
         problems.append(
             f"model {shown} has an adapter beside its weights (adapter_config.json), which would be applied "
             "unasked; remove it, or give the model that it was made for"
@@ -163,8 +213,7 @@ def refuse_additions(name: str, revision: str | None, config: Any) -> None:
 
 def check_tokenizer(folder: Path, kind: type[Task]) -> None:
     """Refuse a folder without a vocabulary: transformers would make up an empty one, all words unknown."""
-    texts = kind.auto_processor == "AutoTokenizer"
-    if texts and not any(next(folder.glob(pattern), None) for pattern in VOCABULARIES):
+    if kind.auto_processor == "AutoTokenizer" and not has_processor(os.listdir(folder), texts=True):
         raise InputError(
             f"model folder {str(folder)!r} has no tokenizer (it holds {contents(folder)}); "
             "put tokenizer.json beside the weights"

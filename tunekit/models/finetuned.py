@@ -1,30 +1,30 @@
 """A model folder that tunekit made, loaded back with plain transformers."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from tunekit import tasks
-from tunekit.errors import EnvironmentFailure, InputError, first_line
+from tunekit import snapshots, tasks
+from tunekit.errors import InputError, first_line
 from tunekit.models.checkpoint import read_config
 from tunekit.models.families import find_head
-from tunekit.models.weights import check_weights
+from tunekit.models.weights import check_weights, names_of_weights
+from tunekit.network import ID, absent, at_revision
 from tunekit.tasks.base import Task
 
-HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # nothing that could run
+WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "recipe.yaml", "README.md")  # beside the weights
 
 
-def find_folder(path: Path) -> Path:
-    """The model folder of a run, the folder itself, or a copy of a model on the Hub.
+def find_folder(path: Path, *, weights: bool = True) -> Path:
+    """The model folder of a run, the folder itself, or a copy of `user/name[@revision]` of the Hub.
 
     Raises:
         InputError: none of them holds a model that tunekit made.
         EnvironmentFailure: the Hub cannot be reached.
     """
-    if not path.exists() and HUB_ID.fullmatch(str(path)):
-        return fetched(str(path))
+    name, revision = at_revision(str(path))
+    if not path.exists() and ID.fullmatch(name):
+        return fetched(name, revision, weights=weights)
     for folder in (path / "model", path):
         if (folder / "tunekit.json").is_file():
             return folder
@@ -35,31 +35,26 @@ def find_folder(path: Path) -> Path:
     )
 
 
-def fetched(name: str) -> Path:
-    """A copy of a model on the Hub that tunekit made.
+def fetched(name: str, revision: str | None, *, weights: bool) -> Path:
+    """A copy of a model on the Hub that tunekit made; without weights where these are not needed.
 
     Raises:
         InputError: there is none of that name, or tunekit did not make it.
         EnvironmentFailure: the Hub cannot be reached.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(name, allow_patterns=list(WANTED)))
-    except RepositoryNotFoundError as error:
+    copy = snapshots.fetch("model", name, revision, WANTED, " (no folder here)")
+    if not (copy.folder / "tunekit.json").is_file():
+        if copy.files is None:
+            raise absent(copy.thing, "tunekit.json")
         raise InputError(
-            f"{name!r} is no folder here, and no model of the Hub ({first_line(error)}); correct the name, "
-            "or log in when it is private"
-        ) from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise EnvironmentFailure(
-            f"{name!r} is no folder here, and cannot be fetched from the Hub ({first_line(error)}); "
-            "check the name and the network"
-        ) from None
-    if not (folder / "tunekit.json").is_file():
-        raise InputError(f"model {name!r} of the Hub was not made by tunekit (it has no tunekit.json)")
-    return folder
+            f"{copy.thing} of the Hub was not made by tunekit (it has no tunekit.json); begin from it "
+            f"with finetune and model={name}, or give another"
+        )
+    if weights:
+        whole = [file for file in copy.known if not file.endswith(".bin")]  # tunekit writes safetensors
+        snapshots.complete(copy, names_of_weights(copy.folder, whole))
+        check_weights(copy.folder, None)
+    return copy.folder
 
 
 def load_task(folder: Path) -> tuple[str, Task]:
@@ -81,7 +76,7 @@ def load_task(folder: Path) -> tuple[str, Task]:
         raise InputError(
             f"{folder}/tunekit.json is damaged ({first_line(error)}); take the folder from its run"
         ) from None
-    config = read_config(str(folder), None, local=True)
+    config = read_config(folder, str(folder))
     auto = getattr(transformers, kind.auto_processor)
     processor = auto.from_pretrained(folder, trust_remote_code=False, **kind.processor_options)
     task = kind(options, processor, labels, find_head(str(folder), config, kind))
@@ -101,6 +96,6 @@ def load_weights(folder: Path, task: Task) -> Any:
 
     check_weights(folder, None)
     auto = getattr(transformers, task.head)
-    config = read_config(str(folder), None, local=True)
+    config = read_config(folder, str(folder))
     model = auto.from_pretrained(folder, config=config, dtype="float32", trust_remote_code=False).eval()
     return model.to(torch.accelerator.current_accelerator() or "cpu")

@@ -106,9 +106,11 @@ def load_model(
 
     Raises:
         InputError: the body's weights are not in the checkpoint.
+        EnvironmentFailure: they cannot be fetched.
     """
     import transformers
 
+    checkpoint.complete()
     config, auto = checkpoint.config, getattr(transformers, task.head)
     kept, old = trained_labels(checkpoint), None
     if not set(kept) & set(task.labels):
@@ -116,7 +118,7 @@ def load_model(
     elif kept != task.labels:
         old = auto.from_pretrained(**checkpoint.origin(), config=config, dtype="float32")
     prepare_config(config, task, dropout)
-    notice_bin(checkpoint.name, say)
+    notice_bin(checkpoint, say)
     model, info = auto.from_pretrained(
         **checkpoint.origin(),
         config=config,
@@ -168,11 +170,13 @@ def prepare_config(config: Any, task: Task, dropout: float | None) -> None:
                 setattr(config, name, dropout)
 
 
-def notice_bin(name: str, say: Say) -> None:
+def notice_bin(checkpoint: Checkpoint, say: Say) -> None:
     """Say so when weights come from a .bin file, which torch reads without running code."""
-    folder = Path(name)
-    if folder.is_dir() and not any(folder.glob(WEIGHTS[0])):
-        say(f"{name} has only .bin weights; they are read with weights_only=True and saved as safetensors")
+    if not any(checkpoint.folder.glob(WEIGHTS[0])):
+        say(
+            f"{checkpoint.name} has only .bin weights; they are read with weights_only=True and saved as "
+            "safetensors"
+        )
 
 
 def body_is_elsewhere(model: Any, info: dict[str, Any]) -> bool:

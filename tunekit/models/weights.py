@@ -1,7 +1,7 @@
 """The files of a checkpoint's weights: which they are, and whether they are whole and nothing but weights."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tunekit.errors import InputError, first_line, listing
@@ -27,8 +27,8 @@ def weight_problems(folder: Path) -> Iterator[str]:
     """Say which weights of a folder are missing or damaged."""
     try:
         files = weight_files(folder)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        yield f"the index of the weights in {folder} cannot be read ({first_line(error)}); copy it again"
+    except InputError as error:
+        yield from error.problems
         return
     if not files:
         yield (
@@ -43,16 +43,35 @@ def weight_problems(folder: Path) -> Iterator[str]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files that transformers would read weights from, in its order of preference."""
+    """The files of a folder that transformers would read weights from, in its order of preference."""
+    there = [path.name for path in folder.glob("*") if path.is_file()]
+    return [folder / name for name in names_of_weights(folder, there)]
+
+
+def names_of_weights(folder: Path, files: Collection[str]) -> list[str]:
+    """Which of some files transformers would read weights from; those that an index lists may be missing."""
     for name in WHOLE:
-        index = folder / f"{name}.index.json"
-        if (folder / name).is_file():
-            return [folder / name]
-        if index.is_file():
-            return [
-                folder / shard for shard in sorted(set(json.loads(index.read_text())["weight_map"].values()))
-            ]
+        index = f"{name}.index.json"
+        if name in files:
+            return [name]
+        if index in files and (folder / index).is_file():
+            return shards(folder / index)
     return []
+
+
+def shards(index: Path) -> list[str]:
+    """The files that an index lists.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        names = set(json.loads(index.read_text())["weight_map"].values())
+        return sorted(Path(name).name for name in names)  # none in another folder
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"the index of the weights in {index.parent} cannot be read ({first_line(error)}); copy it again"
+        ) from None
 
 
 def damage(file: Path) -> str:

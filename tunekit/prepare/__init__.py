@@ -1,7 +1,7 @@
 """Before the first step: all that can be wrong is checked, then the parts of a run are put together."""
 
-from tunekit.prepare.assemble import assemble
+from tunekit.prepare.assemble import assemble, reported
 from tunekit.prepare.check import Prepared, check
 from tunekit.prepare.resuming import already_finished, named_checkpoint
 
-__all__ = ["Prepared", "already_finished", "assemble", "check", "named_checkpoint"]
+__all__ = ["Prepared", "already_finished", "assemble", "check", "named_checkpoint", "reported"]

@@ -8,17 +8,22 @@ import numpy as np
 from tunekit import checkpoint as checkpoints
 from tunekit.console import out
 from tunekit.data.batches import Steps, pad_token_of
+from tunekit.data.hub import commit_of
 from tunekit.data.remembered import encode_once
+from tunekit.data.sources import on_hub
 from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
+from tunekit.models.base_card import base_card
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
 from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
+from tunekit.recipe import Recipe
 from tunekit.run import Run
+from tunekit.tasks.base import Task
 
 TRIED = 3  # rows of different lengths that the faster ways are tried on
 WHOLE = (
@@ -68,7 +73,9 @@ def assemble(
     record(prepared, run, encoded, accelerator, precision.name, fast.names)
     validation = prepared.data.splits.get("validation", [])
     metric = section.best or prepared.task.measure.reported[0]
-    fitting = Fitting(optimization, steps, validation, section, metric, reported(prepared), run, total)
+    fitting = Fitting(
+        optimization, steps, validation, section, metric, reported(recipe, prepared.task), run, total
+    )
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
     return fitting
 
@@ -116,24 +123,24 @@ def try_ways(prepared: Prepared, model: Any, steps: Steps, *, kernels: bool) -> 
     )
 
 
-def reported(prepared: Prepared) -> list[str]:
+def reported(recipe: Recipe, task: Task) -> list[str]:
     """The metrics to report beside the task's own: those asked for, and the one that picks the best."""
-    names = list(prepared.recipe.metrics)
-    best = prepared.recipe.train.best
-    return [*names, best] if best in prepared.task.measure.names and best not in names else names
+    names, best = list(recipe.metrics), recipe.train.best
+    return [*names, best] if best in task.measure.names and best not in names else names
 
 
 def record(
     prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str, fast: list[str]
 ) -> None:
     """Write down what the run is made of."""
-    weights = weight_files(prepared.checkpoint.folder)
+    weights, section = weight_files(prepared.checkpoint.folder), prepared.recipe.data
     run.record(
         versions=versions(),
         hardware=hardware(accelerator.device.type)
         | {"processes": accelerator.num_processes, "precision": precision, "fast": fast},
         seed=prepared.recipe.train.seed,
-        data=prepared.data.facts(),
+        data=prepared.data.facts()
+        | {"from_hub": on_hub(section), "commit": commit_of(section) if on_hub(section) else None},
         windows={"train": encoded.facts()},
         labels=list(prepared.data.labels),
         head=prepared.task.head,
@@ -141,6 +148,7 @@ def record(
             "name": prepared.recipe.model.name,
             "commit": prepared.checkpoint.commit,
             "sha256": {path.name: checkpoints.sha256(path) for path in weights},
+            **base_card(prepared.checkpoint, out.say),
         },
         identity=prepared.identity(),
     )

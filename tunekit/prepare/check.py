@@ -17,6 +17,7 @@ from tunekit.identity import versions
 from tunekit.models.checkpoint import Checkpoint, inspect
 from tunekit.models.load import load_processor, token_limit
 from tunekit.models.weights import WEIGHTS
+from tunekit.network import offline
 from tunekit.prepare.resuming import refuse_changes
 from tunekit.recipe import Recipe
 from tunekit.run import Run
@@ -66,7 +67,7 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
         processor = load_processor(checkpoint, kind, out.say)
         limit = token_limit(checkpoint, processor)
         options = recipe.task.options.fitted(limit, checkpoint.head)  # type: ignore[attr-defined]
-    if on_hub(recipe.data):
+    if on_hub(recipe.data) and not offline():
         problems.raise_if_any()  # before a data set is downloaded
     with problems.collect():
         data = load(recipe.data, kind, recipe.task.options, recipe.train.seed, processor)
@@ -108,15 +109,13 @@ def check_modules(metrics: Sequence[str], task: Task, data: Data | None) -> None
 
 
 def check_space(run: Run, checkpoint: Checkpoint | None, keep: int) -> None:
-    """Refuse to start where checkpoints of a local model would not fit: weights and two moments for each.
+    """Refuse to start where checkpoints of a model that is here would not fit: weights, two moments for each.
 
     Raises:
         EnvironmentFailure: too little space is free.
     """
-    folder = Path(checkpoint.name) if checkpoint else Path()
-    size = (
-        sum(path.stat().st_size for pattern in WEIGHTS for path in folder.glob(pattern)) if checkpoint else 0
-    )
+    files = [path for pattern in WEIGHTS for path in checkpoint.folder.glob(pattern)] if checkpoint else []
+    size = sum(path.stat().st_size for path in files)
     need = size * (3 * (keep + 2) + 1)  # the best, the one being written, and the model itself
     place = next(p for p in (run.path, *run.path.absolute().parents) if p.exists())
     free = shutil.disk_usage(place).free

@@ -29,7 +29,7 @@ def already_finished(run: Run, recipe: Recipe, *, resume: str, overwrite: bool) 
     changed = differences(before, recipe.resolved())
     if changed:
         raise InputError(changes(run, changed))
-    out.say(f"{run.path} is already finished; --overwrite begins anew")
+    out.say(f"{run.path} is already finished; another --output begins anew, and so does --overwrite")
     return True
 
 

@@ -1,16 +1,19 @@
 """Recipes: what to fine-tune, on what, and how; read, overridden and checked before anything heavy loads."""
 
 from tunekit.recipe.build import find, load, of_data, of_model, shipped, shipped_folder
-from tunekit.recipe.sections import SPLITS, DataSection, ModelSection, Recipe, TrainSection
+from tunekit.recipe.foreign import load_foreign
+from tunekit.recipe.sections import SPLITS, DataSection, HubSection, ModelSection, Recipe, TrainSection
 
 __all__ = [
     "SPLITS",
     "DataSection",
+    "HubSection",
     "ModelSection",
     "Recipe",
     "TrainSection",
     "find",
     "load",
+    "load_foreign",
     "of_data",
     "of_model",
     "shipped",

@@ -14,7 +14,7 @@ from tunekit.console import redact
 from tunekit.errors import LONGEST_PATH, InputError, Problems, cut, listing, nearest
 from tunekit.recipe.reading import Place, read_file, read_value
 from tunekit.recipe.secrets import is_secret, refusal, secrets_in
-from tunekit.recipe.sections import Recipe, Section, TaskSection
+from tunekit.recipe.sections import HubSection, Recipe, Section, TaskSection
 from tunekit.recipe.sentences import sentence, written
 
 MAIN_KEYS = {
@@ -261,7 +261,19 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
             f"{draft.where(('train', 'best'))}: train.best {best!r} is no metric of {recipe.task.name}"
             f"{nearest(best, measure.names)}; choose from {listing(measure.names)}"
         )
-    return found
+    return found + list(wrong_hub(draft, recipe.hub, measure.names))
+
+
+def wrong_hub(draft: Draft, hub: HubSection, metrics: Sequence[str]) -> Iterator[str]:
+    """A card's template that does not exist, and a benchmark's metric that the task does not have."""
+    if hub.card and not Path(hub.card).is_file():
+        yield f"{draft.where(('hub', 'card'))}: hub.card {cut(hub.card)!r} is no file; correct its path"
+    if hub.benchmark and hub.benchmark.metric not in metrics:
+        name = hub.benchmark.metric
+        yield (
+            f"{draft.where(('hub', 'benchmark', 'metric'))}: hub.benchmark.metric {name!r} is no metric of "
+            f"the task{nearest(name, metrics)}; choose from {listing(metrics)}"
+        )
 
 
 def wrong_columns(draft: Draft, recipe: Recipe, roles: Sequence[str]) -> Iterator[str]:

@@ -116,8 +116,10 @@ def says(error: yaml.MarkedYAMLError) -> str:
     return ", ".join(part for part in (context, error.problem) if part)
 
 
-def read_file(path: Path) -> tuple[dict[str, Any], Reading]:
+def read_file(path: Path, source: str | None = None) -> tuple[dict[str, Any], Reading]:
     """A recipe file as nested dictionaries; the reading knows the line of each key and the lesser problems.
+
+    `source` is what the file is called in messages, where that is not its path.
 
     Raises:
         InputError: it is no readable YAML mapping.
@@ -135,7 +137,7 @@ def read_file(path: Path) -> tuple[dict[str, Any], Reading]:
         raise InputError(
             f"{path}:{line}: byte {error.start} is not UTF-8; save the recipe as UTF-8"
         ) from None
-    return read_mapping(Reading(text, str(path)))
+    return read_mapping(Reading(text, source or str(path)))
 
 
 def read_mapping(reading: Reading) -> tuple[dict[str, Any], Reading]:

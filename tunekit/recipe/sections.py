@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -13,10 +14,12 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    ValidationError,
     model_validator,
 )
 
 from tunekit.errors import InputError, nearest
+from tunekit.network import at_revision
 from tunekit.recipe.secrets import refusal, secrets_in
 
 SPLITS = ("train", "validation", "test")
@@ -87,6 +90,18 @@ def naming_any(splits: dict[str, str | None]) -> dict[str, str | None]:
     return splits
 
 
+def with_revision(values: Any, key: str) -> Any:
+    """The values of a section, with `user/name@revision` under a key taken apart."""
+    given = values.get(key) if isinstance(values, dict) else None
+    name, revision = at_revision(given) if isinstance(given, str) else (given, None)
+    if revision is None:
+        return values
+    other = values.get("revision")
+    if other is not None and str(other) != revision:
+        raise ValueError(f"{key} is {given}, and revision is {other}; remove one of the revisions")
+    return {**values, key: name, "revision": revision}
+
+
 Every = Annotated[Literal["epoch"] | int, word_or_count("epoch", "steps")]
 MicroBatch = Annotated[Literal["auto"] | int, word_or_count("auto", "windows")]
 Count = Annotated[int, Field(ge=1)]
@@ -96,7 +111,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class ModelSection(Section):
     """Which pretrained checkpoint to start from."""
 
-    name: str = Field(min_length=1, description="Hub id, or the folder of a checkpoint")
+    name: str = Field(min_length=1, description="Hub id (also with @revision), or the folder of a checkpoint")
     revision: str | None = Field(None, description="branch, tag or commit on the Hub")
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None = Field(
         None, description="attention implementation; by default transformers' choice"
@@ -105,11 +120,16 @@ class ModelSection(Section):
         None, description="all dropout rates of the model; by default the checkpoint's"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def takes_revision_apart(cls, values: Any) -> Any:
+        return with_revision(values, "name")
+
 
 class DataSection(Section):
     """Where the rows are, and which column is what."""
 
-    path: str = Field(min_length=1, description="Hub id, file or folder")
+    path: str = Field(min_length=1, description="Hub id (also with @revision), file or folder")
     config: str | None = Field(None, description="configuration of a Hub data set")
     revision: str | None = Field(None, description="branch, tag or commit on the Hub")
     encoding: Annotated[str, AfterValidator(known_encoding)] = Field(
@@ -132,6 +152,11 @@ class DataSection(Section):
         "error", description="what to do with rows that cannot be used"
     )
     workers: int = Field(0, ge=0, description="processes that prepare batches; never changes the result")
+
+    @model_validator(mode="before")
+    @classmethod
+    def takes_revision_apart(cls, values: Any) -> Any:
+        return with_revision(values, "path")
 
 
 class TrainSection(Section):
@@ -194,6 +219,19 @@ class HubSection(Section):
     create_pr: bool = Field(False, description="propose the files as a pull request")
     card: str | None = Field(None, min_length=1, description="template of the model card; Jinja")
     benchmark: BenchmarkSection | None = Field(None, description="benchmark that the scores are of")
+
+    def changed(self, given: Mapping[str, Any]) -> "HubSection":
+        """The section with what is given, and not None.
+
+        Raises:
+            InputError: something given is not valid.
+        """
+        values = self.model_dump() | {key: value for key, value in given.items() if value is not None}
+        try:
+            return HubSection.model_validate(values)
+        except ValidationError as error:
+            problems = [f"{each['loc'][0]} is {each['ctx']['error']}" for each in error.errors()]
+            raise InputError(problems) from None
 
 
 class TaskSection(Section):

@@ -17,10 +17,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from tunekit import metrics
 from tunekit.errors import InputError
+from tunekit.tasks import _plain
+from tunekit.tasks._damage import Damage as Damage
+from tunekit.tasks._encodings import encodings as encodings
 from tunekit.tasks._guess import Guess, Seen, by_roles
 from tunekit.tasks._roles import Kind as Kind
 from tunekit.tasks._roles import Role as Role
@@ -60,11 +63,14 @@ class Task(ABC):
     inputs: ClassVar[dict[str, Role]]  # what is given
     targets: ClassVar[dict[str, Role]] = {}  # what is asked
     labels_from: ClassVar[str | None] = None  # the role whose values are the label set
+    pipeline_tag: ClassVar[str | None] = None  # what the Hub calls this kind of task, where it has a name
 
     class Options(BaseModel):
         """The settings that a recipe may give under `task:`."""
 
         model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+        lengths: ClassVar[tuple[str, ...]] = ("max_length",)  # what is read, then what is taught
 
         def fitted(self, limit: int | None, head: str) -> Self:
             """These options for a model that reads at most `limit` tokens with a head of an Auto class.
@@ -80,6 +86,12 @@ class Task(ABC):
                     f"task.max_length is {length}, but the model reads at most {limit} tokens; lower it"
                 )
             return self.model_copy(update={"max_length": limit})
+
+        def limits(self) -> Iterator[str]:
+            """What a model that is trained with these options cannot do, in sentences for its card."""
+            length = getattr(self, "max_length", None)
+            if length is not None:
+                yield f"It reads at most {length:,} tokens of an example; what comes after them is cut off."
 
     options: Any
 
@@ -154,6 +166,10 @@ class Task(ABC):
     def target(self, example: Example, window: Window) -> dict[str, Any]:
         """The model inputs that teach it the answer: `labels`, or whatever the head is trained on."""
 
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterable[Damage]:
+        """What limits take from an example, beyond text that is cut, given windows with their targets."""
+        return ()
+
     @abstractmethod
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
         """Run the model on a batch, and keep what `decode` needs."""
@@ -179,7 +195,10 @@ class Task(ABC):
         return answer
 
     def baselines(self, rows: Sequence[Example]) -> dict[str, list[Any]]:
-        """What one could answer without a model, by name: a comparable for each row. By default nothing."""
+        """What one could answer without a model, by name: a comparable for each row. By default nothing.
+
+        The names do not depend on the rows, of which there may be none.
+        """
         return {}
 
     @property
@@ -229,51 +248,6 @@ class Task(ABC):
         """Tell a loaded model what its configuration does not say. By default nothing."""
         return model
 
-
-class OverlappingOptions(Task.Options):
-    """Options of a task that cuts long examples into overlapping windows."""
-
-    part: ClassVar[int]  # of `max_length` that neighbouring windows share, as 1 / part, where nothing is said
-
-    max_length: int
-    stride: int | None
-
-    @property
-    def overlap(self) -> int:
-        """The tokens that neighbouring windows share."""
-        return self.max_length // self.part if self.stride is None else self.stride
-
-    @model_validator(mode="after")
-    def stride_leaves_room(self) -> Self:
-        if self.overlap > self.max_length // 2:
-            raise ValueError(
-                f"stride {self.stride} is more than half of max_length {self.max_length}; lower it"
-            )
-        return self
-
-    def fitted(self, limit: int | None, head: str) -> Self:
-        fitted = super().fitted(limit, head)
-        if fitted.overlap > fitted.max_length // 2:
-            raise InputError(
-                f"task.stride is {self.stride}, but the model reads at most {limit} tokens, and windows can "
-                "share at most half of that; lower it"
-            )
-        return fitted
-
-
-def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
-    """Pair each window of a fast tokenizer's result with its alignment: `[(inputs, encoding), ...]`.
-
-    Words of the text that are spelled like a special token (`</s>`) become unknown ones: models trust that
-    those tokens mean what they mean.
-    """
-    keys = [key for key in encoded if key != "overflow_to_sample_mapping"]
-    special = set(processor.all_special_ids) - {processor.unk_token_id}
-    pairs = []
-    for number, encoding in enumerate(encoded.encodings):
-        inputs = {key: list(encoded[key][number]) for key in keys}
-        for place, (token, added) in enumerate(zip(encoding.ids, encoding.special_tokens_mask, strict=True)):
-            if not added and token in special:
-                inputs["input_ids"][place] = processor.unk_token_id
-        pairs.append((inputs, encoding))
-    return pairs
+    def plain_code(self, model: str) -> str:
+        """Code that asks a model, by Hub id or folder, with transformers alone; by default it only loads."""
+        return _plain.code(_plain.LOAD, model, head=self.head, processor=self.auto_processor)

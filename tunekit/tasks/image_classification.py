@@ -11,6 +11,7 @@ from pydantic import Field
 
 from tunekit import metrics
 from tunekit.errors import listing
+from tunekit.tasks import _plain
 from tunekit.tasks._constants import constant
 from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, suits
 from tunekit.tasks.base import Answer, Example, Inputs, Kind, Model, Outputs, Role, Task, Window
@@ -40,6 +41,7 @@ class ImageClassification(Task):
     inputs = {"image": Role("image", "image", ("img", "picture", "photo", "file_name", "file", "path"))}
     targets = {"label": Role("label", "label", ("labels", "class", "category", "target", "fine_label"))}
     labels_from = "label"
+    pipeline_tag = "image-classification"
 
     class Options(Task.Options):
         """Settings of image classification."""
@@ -172,6 +174,9 @@ class ImageClassification(Task):
 
     def model_options(self) -> dict[str, Any]:
         return {**super().model_options(), "problem_type": "single_label_classification"}
+
+    def plain_code(self, model: str) -> str:
+        return _plain.code(_plain.PICTURE, model)
 
 
 def pixel_values(processor: Any, picture: NDArray[np.uint8]) -> Array:

@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tunekit import metrics
+from tunekit.tasks import _plain
 from tunekit.tasks._answers import columns_of, found_in, share_found
 from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, limit_of
+from tunekit.tasks._overlapping import OverlappingOptions
+from tunekit.tasks._spans import CANDIDATES, best_spans, places_of, rounded, spans_of
 from tunekit.tasks.base import (
     Answer,
+    Damage,
     Example,
     Inputs,
     Model,
     Outputs,
-    OverlappingOptions,
     Role,
     Task,
     Window,
@@ -26,7 +29,6 @@ from tunekit.tasks.base import (
 
 MOST_ANSWERS = 0.5  # share of answers that must stand in their contexts for data to be meant for this
 WRITTEN = "answers in words of their own are no task yet: choose another task with --task NAME"
-CANDIDATES = 20  # spans of each window that are looked at: neighbouring windows find the same ones
 OURS = ("context_mask", "null_position", "start_positions", "end_positions")  # inputs that no model gets
 
 
@@ -50,6 +52,7 @@ class QuestionAnswering(Task):
         "context": Role("text", "context", ("passage", "paragraph", "document", "text")),
     }
     targets = {"answers": Role("answers", "answers", ("answer", "answer_text"))}
+    pipeline_tag = "question-answering"
 
     class Options(OverlappingOptions):
         """Settings of question answering."""
@@ -163,6 +166,17 @@ class QuestionAnswering(Task):
             start, end = (int(tokens[0]), int(tokens[-1])) if len(tokens) else (null, null)
         return {"start_positions": start, "end_positions": end}
 
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterator[Damage]:
+        """Questions that are cut, answers that no window shows whole, or that are longer than any given."""
+        yield Damage("max_length", "questions", int(windows[0].cut), 1)
+        if not example["answers"]["text"]:
+            return
+        whole = [window.inputs for window in windows if not window.lost]
+        yield Damage("max_length", "answers", int(not whole), 1)
+        if whole:
+            tokens = int(whole[0]["end_positions"]) - int(whole[0]["start_positions"]) + 1
+            yield Damage("max_answer_tokens", "answers", int(tokens > self.options.max_answer_tokens), 1)
+
     def covering(self, window: Window, begin: int, stop: int) -> NDArray[np.int64]:
         """The tokens of a span of characters; none where the window does not show all of it."""
         low, high = window.notes["shown"]
@@ -247,50 +261,12 @@ class QuestionAnswering(Task):
     def model_options(self) -> dict[str, Any]:
         return {"num_labels": 2}  # a start and an end
 
+    def plain_code(self, model: str) -> str:
+        script = _plain.SPAN + (_plain.UNSURE if self.options.allow_no_answer else _plain.SURE)
+        parts = self.options.model_dump(include={"max_length", "max_answer_tokens"})
+        question = _plain.literal(f"Where did Ada go?{self.separator}")
+        threshold = self.decision.get("no_answer_threshold", 0.0)
+        return _plain.code(script, model, question=question, threshold=threshold, **parts)
+
 
 NOTHING: Mapping[str, Any] = {"answer": "", "start": None, "end": None, "score": 0.0}
-
-
-def places_of(encoding: Any) -> tuple[int, int]:
-    """The first and last character of the context that a window shows; (0, 0) where it shows none."""
-    inside = [place for part, place in zip(encoding.sequence_ids, encoding.offsets, strict=True) if part == 1]
-    return (inside[0][0], inside[-1][1]) if inside else (0, 0)
-
-
-def spans_of(window: Window, context: str) -> Iterator[tuple[tuple[int, int], float]]:
-    """The best spans of a window, as first character and the one after the last, with their scores."""
-    sound = np.isfinite(window.outputs["score"])
-    begins = window.notes["offsets"][window.outputs["start"][sound], 0].tolist()
-    ends = window.notes["offsets"][window.outputs["end"][sound], 1].tolist()
-    for begin, end, score in zip(begins, ends, window.outputs["score"][sound].tolist(), strict=True):
-        span = without_blanks(context, begin, end)
-        if span[0] < span[1]:
-            yield span, score
-
-
-def without_blanks(context: str, begin: int, end: int) -> tuple[int, int]:
-    """A span without the blanks at its ends, which some tokenizers count to a word."""
-    text = context[begin:end]
-    return end - len(text.lstrip()), begin + len(text.rstrip())
-
-
-def rounded(number: Any) -> float:
-    """A number for an answer."""
-    return round(float(number), 6)
-
-
-def best_spans(start: Any, end: Any, inside: Any, longest: int) -> Outputs:
-    """The best spans of each window, by the sum of two logits, and the logarithm of all spans' weight.
-
-    Only spans of at most `longest` tokens are looked at, as a band of shape (windows, tokens, longest).
-    """
-    import torch
-
-    width = min(longest, start.shape[1])
-    start, end = (each.masked_fill(~inside, -torch.inf) for each in (start, end))
-    ends = torch.nn.functional.pad(end, (0, width - 1), value=-torch.inf).unfold(1, width, 1)
-    scores = (start[:, :, None] + ends).flatten(1)
-    best = scores.topk(min(CANDIDATES, scores.shape[1]))
-    first, more = best.indices // width, best.indices % width
-    ends_at = (first + more).clamp(max=start.shape[1] - 1)  # what is beyond has a score of -inf
-    return {"score": best.values, "start": first, "end": ends_at, "total": scores.logsumexp(1)}

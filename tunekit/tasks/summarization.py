@@ -1,6 +1,6 @@
 """Summarization: a short text that says what a long one says, written by the model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -11,9 +11,23 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
-from tunekit.tasks._guess import BY_NAME, MEASURED, Column, Guess, Seen, limit_of
+from tunekit.tasks import _plain
+from tunekit.tasks._guess import BY_NAME, Guess, Seen, limit_of
+from tunekit.tasks._summaries import long_and_short
 from tunekit.tasks._writing import write, written_logits
-from tunekit.tasks.base import IGNORE, Answer, Example, Inputs, Model, Outputs, Role, Task, Window, encodings
+from tunekit.tasks.base import (
+    IGNORE,
+    Answer,
+    Damage,
+    Example,
+    Inputs,
+    Model,
+    Outputs,
+    Role,
+    Task,
+    Window,
+    encodings,
+)
 
 CONTINUES = "AutoModelForCausalLM"
 KEPT = (
@@ -22,9 +36,6 @@ KEPT = (
     "bos_token_id",
 )  # of a checkpoint's generation settings
 SHORTEST = 8  # tokens of a document that are worth reading
-LONGER = 1.5  # times a summary is a document, at least, where names alone do not tell
-MUCH_LONGER = 2.5  # where no name tells, and then
-MOST_SHARED = 0.5  # share of a summary's words that its document should have
 
 
 class Summarization(Task):
@@ -46,9 +57,12 @@ class Summarization(Task):
         "summary": Role("text", "summary", ("highlights", "target", "abstract", "tldr", "headline")),
         "summaries": Role("texts", "summaries", ("references", "targets"), instead_of="summary"),
     }
+    pipeline_tag = "summarization"
 
     class Options(Task.Options):
         """Settings of summarization; training, evaluation and prediction write in the same way."""
+
+        lengths = ("max_document", "max_summary")
 
         prefix: str = Field("", description="text before every document, such as T5's 'summarize: '")
         separator: str = Field(
@@ -75,6 +89,10 @@ class Summarization(Task):
                 where = "for both together" if together else "for each"
                 raise InputError(f"{lengths}, but the model has {limit} tokens {where}; lower them")
             return self.model_copy(update={"max_document": document, "max_summary": summary})
+
+        def limits(self) -> Iterator[str]:
+            read, written = f"{self.max_document:,}", f"{self.max_summary:,}"
+            yield f"It reads at most {read} tokens of a document, and writes at most {written}."
 
     options: Options
 
@@ -155,6 +173,10 @@ class Summarization(Task):
             "attention_mask": [1] * (len(prompt) + len(written)),
             "labels": [IGNORE] * len(prompt) + written,
         }
+
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterator[Damage]:
+        """Summaries that are taught without their end."""
+        yield Damage("max_summary", "summaries", sum(window.lost for window in windows), len(windows))
 
     @cached_property
     def separator(self) -> list[int]:
@@ -237,44 +259,9 @@ class Summarization(Task):
         )
         return model
 
-
-def long_and_short(seen: Seen, roles: Mapping[str, Role]) -> tuple[Column, tuple[str, Column]] | None:
-    """A column of documents, and the one of their summaries with its role; None where there are none."""
-    summary, role = seen.find("summary", roles["summary"]), "summary"
-    if summary is None and (several := seen.find("summaries", roles["summaries"])) is not None:
-        summary, role = several, "summaries"
-    document = seen.find("document", roles["document"], [summary] if summary else [])
-    document = document or next(iter(seen.texts([summary] if summary else [])), None)
-    if document is None:
-        return None
-    if summary is None:
-        others = seen.texts([document])
-        summary = others[0] if len(others) == 1 else None
-    if summary is None or (role == "summary" and not is_summary(summary, document, roles, seen)):
-        return None
-    return document, (role, summary)
-
-
-def is_summary(summary: Column, document: Column, roles: Mapping[str, Role], seen: Seen) -> bool:
-    """Whether texts are so much shorter than documents, and so different, that they can sum them up."""
-    if "summary" in seen.given:
-        return True
-    times = document.usual_words / max(1, summary.usual_words)
-    if summary.called([roles["summary"].column]) == 2:
-        return times >= 1
-    if not summary.is_texts or 2 * summary.distinct <= len(summary.values):
-        return False
-    if summary.called(roles["summary"].names):
-        return times >= LONGER
-    if any(column.repeats for column in seen.free([summary, document])):  # which may be what is asked
-        return False
-    return times >= MUCH_LONGER and shared_words(summary, document) > MOST_SHARED
-
-
-def shared_words(summary: Column, document: Column) -> float:
-    """The share of the words of summaries that are words of their documents, over some rows."""
-    both = zip(summary.sample[:MEASURED], document.sample[:MEASURED], strict=True)
-    words = [(a.lower().split(), set(b.lower().split())) for a, b in both if a and b]
-    return sum(word in known for found, known in words for word in found) / max(
-        1, sum(len(found) for found, _ in words)
-    )
+    def plain_code(self, model: str) -> str:
+        prefix, separator = map(_plain.literal, (self.options.prefix, self.options.separator))
+        text = f"{prefix} + document" if self.options.prefix else "document"
+        room = self.options.max_document - len(self.separator)
+        script = _plain.CONTINUATION if self.continues else _plain.SUMMARY
+        return _plain.code(script, model, text=text, separator=separator, max_length=room)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tunekit import metrics
 from tunekit.errors import InputError, listing, nearest
+from tunekit.tasks import _plain
 from tunekit.tasks._forms import FORMS
 from tunekit.tasks._guess import BY_NAME, Column, Guess, Seen, limit_of
 from tunekit.tasks._targets import KIND_OF, NAMES, Target, targets
@@ -77,6 +78,7 @@ class TextClassification(Task):
     }
     targets = {"label": FORMS["multi-class"].column}
     labels_from = "label"
+    pipeline_tag = "text-classification"
 
     class Options(Task.Options):
         """Settings of text classification."""
@@ -227,6 +229,13 @@ class TextClassification(Task):
     def model_options(self) -> dict[str, Any]:
         outputs = super().model_options() or {"num_labels": 1}
         return {**outputs, "problem_type": self.form.problem_type}
+
+    def plain_code(self, model: str) -> str:
+        given: Any = "Ada went to Paris."
+        if "pair" in self.given:
+            given = {"text": given, "text_pair": f"{self.between()}Ada was in Paris."}
+        script = _plain.LABELS if self.form.role == "labels" else _plain.LABEL
+        return _plain.code(script, model, given=_plain.literal(given), max_length=self.options.max_length)
 
 
 def texts_in(seen: Seen, roles: Mapping[str, Role]) -> dict[str, Column]:

@@ -7,7 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from tunekit import metrics
+from tunekit.tasks import _plain
 from tunekit.tasks._guess import CERTAIN, Guess, Seen, limit_of
+from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks._tags import (
     SCHEMES,
     as_bioes,
@@ -22,11 +24,11 @@ from tunekit.tasks.base import (
     IGNORE,
     Answer,
     Corrected,
+    Damage,
     Example,
     Inputs,
     Model,
     Outputs,
-    OverlappingOptions,
     Role,
     Task,
     Window,
@@ -56,6 +58,7 @@ class TokenClassification(Task):
         "spans": Role("spans", "spans", ("entities", "label", "labels"), instead_of="tags"),
     }
     labels_from = "tags"
+    pipeline_tag = "token-classification"
 
     class Options(OverlappingOptions):
         """Settings of token classification."""
@@ -150,6 +153,19 @@ class TokenClassification(Task):
             "labels": [IGNORE if word is None else self.index[tags[word]] for word in window.notes["word"]]
         }
 
+    def damage(self, example: Example, windows: Sequence[Window]) -> Iterator[Damage]:
+        """Words in no window, for the tokenizer drops them, and entities that no window shows whole."""
+        shown = [{word for word in window.notes["word"] if word is not None} for window in windows]
+        everywhere = set().union(*shown)
+        yield Damage(None, "words", len(example["words"]) - len(everywhere), len(example["words"]))
+        if self.options.scheme != "plain":
+            spans = [
+                everywhere.intersection(range(first, last + 1))
+                for _, first, last in metrics.entities(example["tags"])
+            ]
+            parted = sum(not any(span <= words for words in shown) for span in spans)
+            yield Damage("max_length", "entities", parted, len(spans))
+
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
         score, tag = model(**inputs).logits.float().softmax(-1).max(-1)
         return {"tag": tag, "score": score}  # (windows, tokens) each
@@ -196,6 +212,12 @@ class TokenClassification(Task):
 
     def reference(self, example: Example) -> list[str]:
         return list(example["tags"])
+
+    def plain_code(self, model: str) -> str:
+        """By the pipeline where it knows the scheme."""
+        known = self.options.scheme in ("bio", "iob1")
+        script = _plain.ENTITIES if known else _plain.TAGS
+        return _plain.code(script, model, max_length=self.options.max_length)
 
 
 def word_begins(encodings_of_row: Iterable[Any]) -> dict[int, int]:

@@ -1,0 +1,117 @@
+"""What of a run goes to the Hub: what is on the list, and nothing else."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+from tunekit.card import benchmark_results, card, public_recipe
+from tunekit.console import as_json, redact
+from tunekit.errors import InputError, TunekitError, listing
+from tunekit.hub.lock import LOCK, public_facts
+from tunekit.recipe import HubSection, Recipe
+from tunekit.run import Run
+
+MODEL = (  # of RUN/model: what from_pretrained reads
+    *("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tunekit.json"),
+    *("tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model"),
+    *("*.jinja", "preprocessor_config.json", "processor_config.json"),
+)
+BESIDE = ("README.md", "recipe.yaml", "metrics.json", LOCK)  # of a run
+RESULTS = ".eval_results/"
+PIECE = 1 << 20  # bytes read at once
+SCANNED = 1_000_000  # bytes: longer texts are vocabularies
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file for the Hub."""
+
+    path: str  # in the repository
+    content: bytes | Path = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content)
+
+    @cached_property
+    def digests(self) -> set[str]:
+        """What the Hub may know it by: the sha256 of a large file, the git hash of another."""
+        large, small = hashlib.sha256(), hashlib.sha1(f"blob {self.size}\0".encode(), usedforsecurity=False)
+        for part in self.parts():
+            large.update(part)
+            small.update(part)
+        return {large.hexdigest(), small.hexdigest()}
+
+    def parts(self) -> Iterator[bytes]:
+        """Its content, piece by piece."""
+        with self.content.open("rb") if isinstance(self.content, Path) else BytesIO(self.content) as file:
+            yield from iter(lambda: file.read(PIECE), b"")
+
+
+def gather(run: Run, recipe: Recipe, section: HubSection) -> list[Item]:
+    """The files of a finished run for a repository, with a card that is written for its name.
+
+    Raises:
+        InputError: the run is not finished, or a text of it holds what must not leave this machine.
+    """
+    if run.status != "finished" or not (run.model / "tunekit.json").is_file():
+        raise InputError(
+            f"run {run.path} is {run.status} and not finished; finish it with the command that began it, "
+            "then push it"
+        )
+    files = (path for path in sorted(run.model.iterdir()) if path.is_file())
+    items = [Item(path.name, path) for path in files if listed(path.name, MODEL)]
+    items += [Item(path, text.encode()) for path, text in texts(run, recipe, section).items()]
+    for item in items:
+        refuse_leaks(item, run)
+    return items
+
+
+def texts(run: Run, recipe: Recipe, section: HubSection) -> dict[str, str]:
+    """What is written for the Hub, by path."""
+    found = {
+        "README.md": card(run, recipe, repo=section.repo),
+        "recipe.yaml": public_recipe(run, recipe),
+        "metrics.json": as_json(run.metrics(), indent=2) + "\n",
+        LOCK: as_json(public_facts(run), indent=2) + "\n",
+    }
+    if section.benchmark:
+        name = section.benchmark.dataset.replace("/", "-")
+        found[f"{RESULTS}{name}.yaml"] = benchmark_results(run, section.benchmark)
+    return found
+
+
+def listed(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a name is on a list."""
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def ours(path: str) -> bool:
+    """Whether a path in a repository is one that pushes write."""
+    return path.startswith(RESULTS) or listed(path, MODEL) or path in BESIDE
+
+
+def refuse_leaks(item: Item, run: Run) -> None:
+    """Refuse a text with a token, or with a path of this machine, in it.
+
+    Raises:
+        TunekitError: there is one.
+    """
+    if item.size > SCANNED or item.path.endswith(".safetensors"):
+        return
+    content = item.content.read_bytes() if isinstance(item.content, Path) else item.content
+    text = content.decode("utf-8", errors="replace")
+    places = {str(path) for path in (Path.home(), Path.cwd(), run.path.absolute()) if len(path.parts) > 2}
+    leaks = [place for place in sorted(places) if f"{place}/" in text or f'{place}"' in text]
+    if redact(text) != text:
+        leaks.append("what looks like a token")
+    if leaks:
+        raise TunekitError(
+            f"{item.path} holds {listing(leaks)}, which must not leave this machine; nothing was pushed: "
+            "take it out, or report this"
+        )
