@@ -44,7 +44,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["finetune", "--help"], ["tasks"], ["recipes"], ["recipes", "ner"], ["schema"]],
+    [
+        ["--help"],
+        ["finetune", "--help"],
+        ["init", "--help"],
+        ["tasks"],
+        ["recipes"],
+        ["recipes", "ner"],
+        ["schema"],
+    ],
     ids=" ".join,
 )
 def test_help_and_lists_load_nothing_heavy(arguments: list[str]) -> None:
@@ -58,6 +66,14 @@ def test_a_wrong_recipe_is_refused_without_loading_anything_heavy() -> None:
     done = run("finetune", "sentiment", "train.epoch=3")
     assert done.returncode == 2
     assert "did you mean 'epochs'?" in done.stderr
+    assert done.stderr.endswith("loaded:\n")
+
+
+def test_a_recipe_for_local_text_is_written_without_loading_anything_heavy(
+    data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    done = run("init", str(data("text-classification")), "--output", str(tmp_path / "recipe.yaml"))
+    assert done.returncode == 0
     assert done.stderr.endswith("loaded:\n")
 
 

@@ -40,7 +40,9 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def test_the_recipe_is_called_as_the_data_are(data: str, command: Command) -> None:
     code, out, _ = command(data)
     assert code == 0
-    assert out.splitlines()[-1] == "written: reviews.yaml. Next: tunekit finetune reviews.yaml"
+    assert out.splitlines()[-1] == (
+        "written: reviews.yaml. Next: tunekit check reviews.yaml, then tunekit finetune reviews.yaml"
+    )
     assert recipes.load("reviews.yaml").data.path == data
 
 
@@ -175,7 +177,7 @@ def test_a_data_set_that_cannot_be_reached_is_the_environments_fault(
 ) -> None:
     code, _, said = command("nobody/nothing", "--output", str(tmp_path / "r.yaml"))
     assert code == 3
-    assert "is no file or folder here" in said
+    assert "no file or folder here" in said
 
 
 def test_interactive_asks_where_it_would_refuse(

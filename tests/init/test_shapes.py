@@ -1,4 +1,4 @@
-"""`tunekit init` on data of many shapes: the recipe that it writes is the right one, and trains."""
+"""`tunekit init` on data of many shapes: its recipe is the right one, passes the checks, and trains."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +60,12 @@ def test_what_is_asked_is_guessed(name: str, started: Started) -> None:
 def test_how_the_files_are_written_is_guessed(name: str, started: Started) -> None:
     data = settings(started(name), "data")
     assert {key: data[key] for key in WRITTEN if key in data} == SHAPES[name].written
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_recipe_passes_all_checks(name: str, started: Started) -> None:
+    report = workflow.examine(started(name), step=False)
+    assert report.code == 0, report.text()
 
 
 @pytest.mark.parametrize("name", SHAPES)

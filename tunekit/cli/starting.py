@@ -53,7 +53,7 @@ def init(
     proposal = starting.propose(look, seen, choice, model)
     starting.write(proposal, place)
     document = {"recipe": str(place), **proposal.facts()}
-    next_line = f"written: {place}. Next: tunekit finetune {place}"
+    next_line = f"written: {place}. Next: tunekit check {place}, then tunekit finetune {place}"
     out.result(document, f"{two_columns(proposal.summary())}\n{next_line}")
 
 

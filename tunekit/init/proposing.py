@@ -114,9 +114,7 @@ class Proposal:
         found |= dict.fromkeys((f"task.{key}" for key in self.lengths), self.remark) if self.remark else {}
         found["data.validation_share"] = "there is no validation split: this share of train is cut off"
         if self.data.skipped:
-            found["data.bad_rows"] = (
-                f"{len(self.data.skipped):,} rows cannot be used, such as {first(self.data)}"
-            )
+            found["data.bad_rows"] = f"{left_out(self.data)} cannot be used, such as {first(self.data)}"
         return found | dict(self.look.notes) | dict(self.start.notes)
 
     def facts(self) -> dict[str, Any]:
@@ -141,7 +139,7 @@ class Proposal:
             "task": f"{self.choice.task}: {self.choice.guess.why}",
             **({"options": settings} if settings else {}),
             "columns": mapping + (f"; not used: {listing(self.unused)}" if self.unused else ""),
-            "rows": self.sizes + (f"; {len(self.data.skipped):,} left out" if self.data.skipped else ""),
+            "rows": self.sizes + (f"; {left_out(self.data)} left out" if self.data.skipped else ""),
             "model": self.start.model,
         }
 
@@ -180,9 +178,10 @@ def tried(look: Look, choice: Choice) -> Data:
     options = choice.kind.Options(**choice.guess.options)
     data = of_tables(look.tables, section, choice.kind, options, look.base.train.seed)
     rows = sum(map(len, data.splits.values()))
-    if len(data.skipped) > MOST_BAD * (rows + len(data.skipped)):
+    bad = len(places(data))
+    if bad > MOST_BAD * (rows + bad):
         head = (
-            f"{look.section.path} looks like {choice.task}, but {len(data.skipped):,} rows cannot be used; "
+            f"{look.section.path} looks like {choice.task}, but {left_out(data)} cannot be used; "
             "correct them, or say what is meant with --task NAME and --column ROLE=COLUMN"
         )
         raise InputError([head, *data.skipped])
@@ -214,6 +213,17 @@ def fitted(choice: Choice, start: Start, *, inspected: bool) -> tuple[Mapping[st
         able = kind.Options(**options).fitted(limit, checkpoint.head)
         return {key: getattr(able, key) for key in lengths}, f"the model reads at most {limit} tokens"
     return lengths, ""
+
+
+def places(data: Data) -> set[str]:
+    """Where the rows are that are left out, of which several things may be wrong."""
+    return {problem.split(": ")[0] for problem in data.skipped}
+
+
+def left_out(data: Data) -> str:
+    """How many rows are left out."""
+    count = len(places(data))
+    return f"{count:,} rows" if count != 1 else "1 row"
 
 
 def first(data: Data) -> str:

@@ -57,7 +57,7 @@ def head(proposal: Proposal, place: Path) -> list[str]:
     unused = f" Not used: {listing(map(repr, proposal.unused))}." if proposal.unused else ""
     return [
         f"{proposal.choice.task}: {proposal.choice.guess.why.rstrip('.')}.",
-        f"  tunekit finetune {place}",
+        f"  tunekit check {place}\n  tunekit finetune {place}",
         f"Rows: {proposal.sizes}.{unused}",
         "Written by tunekit init from a look at the data; every line can be changed. The model is the Hub id "
         "or the folder of any checkpoint. `tunekit schema` describes all settings.",
