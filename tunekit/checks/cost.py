@@ -111,13 +111,17 @@ def tokens_of(steps: Steps, number: int) -> int:
 
 def timed(fitting: Fitting, number: int) -> float:
     """The seconds of a whole step; not a number where its loss or gradient is none."""
-    optimization = fitting.optimization
+    import torch
+
+    optimization, step = fitting.optimization, fitting.steps[number]
+    device = optimization.accelerator.device.type
     optimization.model.train()
     optimization.forget()
-    step = fitting.steps[number]
-    forget_peak(optimization.accelerator.device.type)
+    forget_peak(device)
     start = perf_counter()
     loss, norm = make(optimization, fitting.steps, step)
+    if device == "cuda":
+        torch.cuda.synchronize()
     finite = math.isfinite(float(loss)) and (math.isfinite(float(norm)) or optimization.precision.scales)
     return perf_counter() - start if finite else math.nan
 
