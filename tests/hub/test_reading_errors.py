@@ -141,7 +141,7 @@ def told(world: World) -> dict[str, Told]:
     world.offer("ada/first-name")
     world.hub.rename("ada/first-name", "ada/second-name")
     more = {
-        "slow file": ["predict", "ada/slow-file", *SAY],
+        "slow file": (["predict", "ada/slow-file", *SAY], {"TUNEKIT_HUB_TIMEOUT": "5"}),
         "renamed": ["predict", "ada/first-name", *SAY],
         "bad token": (["predict", "ada/unread", *SAY], {"HF_TOKEN": "hf_NobodyHasThisTokenAnyMoreAtAll"}),
         "anonymous": (["predict", "bob/gated", *SAY], {"HF_TOKEN": ""}),
