@@ -265,9 +265,7 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
 
 
 def wrong_hub(draft: Draft, hub: HubSection, metrics: Sequence[str]) -> Iterator[str]:
-    """A card's template that does not exist, and a benchmark's metric that the task does not have."""
-    if hub.card and not Path(hub.card).is_file():
-        yield f"{draft.where(('hub', 'card'))}: hub.card {cut(hub.card)!r} is no file; correct its path"
+    """A benchmark's metric that the task does not have."""
     if hub.benchmark and hub.benchmark.metric not in metrics:
         name = hub.benchmark.metric
         yield (

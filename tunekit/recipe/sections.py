@@ -230,8 +230,8 @@ class HubSection(Section):
         try:
             return HubSection.model_validate(values)
         except ValidationError as error:
-            problems = [f"{each['loc'][0]} is {each['ctx']['error']}" for each in error.errors()]
-            raise InputError(problems) from None
+            said = {str(each["loc"][0]): each["msg"].split(", ", 1)[-1] for each in error.errors()}
+            raise InputError([f"{key} is {values[key]!r}; {text}" for key, text in said.items()]) from None
 
 
 class TaskSection(Section):
