@@ -22,8 +22,9 @@ RANKS = {
     **dict.fromkeys(["card", "engine"], 7),
     **dict.fromkeys(["checks", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
     **dict.fromkeys(["doctor", "workflow"], 9),
-    **dict.fromkeys(["cli", "__init__"], 10),
-    "__main__": 11,
+    "reproduction": 10,
+    **dict.fromkeys(["cli", "__init__"], 11),
+    "__main__": 12,
 }
 FILES = sorted(ROOT.rglob("*.py"))
 HEAVY = {

@@ -13,7 +13,7 @@ HOMES = {
     "finetune": "tunekit.workflow",
     "predict": "tunekit.workflow",
     "push": "tunekit.workflow",
-    "reproduce": "tunekit.workflow",
+    "reproduce": "tunekit.reproduction",
 }
 
 

@@ -9,7 +9,6 @@ from tunekit import recipe as recipes
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
 from tunekit.console import out
-from tunekit.data.load import load
 from tunekit.data.streams import stream
 from tunekit.engine import Fitting, StopSignals, fit
 from tunekit.environment import configure, hush
@@ -17,7 +16,6 @@ from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
 from tunekit.hub.lock import lock_of
-from tunekit.hub.reproducing import Original, Verdict, judge, original
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.prepare import Prepared, already_finished, assemble, check, named_checkpoint, reported
@@ -130,63 +128,6 @@ def evaluate(
     scored = Run(target)
     scored.write_scores(name, scores, evaluation.baselines(task, rows))
     return target, {name: scored.metrics()[name]}
-
-
-def reproduce(
-    run_or_model: str | Path,
-    *overrides: str,
-    evaluate_only: bool = False,
-    output: str | Path | None = None,
-) -> tuple[Path, list[Verdict]]:
-    """Make a finished run again, or only its scores; say of each metric whether it comes out as recorded.
-
-    The run is one here, or `user/name[@revision]` of the Hub. What is made goes to a folder of its own, which
-    is returned with the verdicts.
-
-    Raises:
-        InputError: it cannot be made again, or the rows are other ones, and no others were asked for.
-    """
-    configure()
-    hush()
-    first = original(run_or_model, weights=evaluate_only)
-    settings, others = first.recipe(overrides, trains=not evaluate_only), names_data(overrides)
-    make = score_again if evaluate_only else train_again
-    path, metrics = make(first, settings, output, others=others)
-    return path, list(judge(first.scores, metrics))
-
-
-def train_again(
-    first: Original, settings: Recipe, output: str | Path | None, *, others: bool
-) -> tuple[Path, dict[str, Any]]:
-    """Train as a run did, or continue to; return where, and the metrics."""
-    run = choose(f"{first.name}-{settings.fingerprint[:8]}", output, "auto", overwrite=False)
-    first.refuse_place(run.path)
-    if not already_finished(run, settings, resume="auto", overwrite=False):
-        prepared = check(settings, run, overwrite=False)
-        first.check_rows(prepared.data.facts()["splits"], list(first.lock.data.splits), others=others)
-        train(prepared, run)
-    first.check_weights(run.facts["checkpoint"]["sha256"])
-    return run.path, run.metrics()
-
-
-def score_again(
-    first: Original, settings: Recipe, output: str | Path | None, *, others: bool
-) -> tuple[Path, dict[str, Any]]:
-    """Score the model of a run on the splits that it has scores of; return where, and the metrics."""
-    use_fastest_exact_fp32()
-    again = Run(Path(output or Path("evaluations") / first.name))
-    check_links(again.path)
-    first.refuse_place(again.path)
-    _, task = load_task(first.folder)
-    data = load(settings.data, type(task), task.options, settings.train.seed, task.processor)
-    first.check_rows(data.facts()["splits"], list(first.scores), others=others)
-    splits = [split for split in first.scores if split in data.splits]
-    model = load_weights(first.folder, task)
-    for split in splits:
-        rows = data.splits[split]
-        scores = evaluation.evaluate(task, model, rows, further=reported(settings, task))
-        again.write_scores(split, scores, evaluation.baselines(task, rows))
-    return again.path, {split: again.metrics()[split] for split in splits}
 
 
 def fetch(recipe: str | Path | Recipe, *overrides: str) -> list[File]:

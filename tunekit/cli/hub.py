@@ -74,9 +74,9 @@ def reproduce(
 
     if not evaluate_only and relaunched("auto"):
         return
-    from tunekit import workflow
+    from tunekit import reproduction
 
-    path, verdicts = workflow.reproduce(
+    path, verdicts = reproduction.reproduce(
         run_or_model, *(overrides or []), evaluate_only=evaluate_only, output=output
     )
     found = [

@@ -1,6 +1,5 @@
 """A run to the Hub in one commit, and the proof that it arrived."""
 
-import hashlib
 import sys
 import tempfile
 import time
@@ -9,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tunekit.checkpoint import sha256
 from tunekit.console import out
 from tunekit.errors import EnvironmentFailure, listing
 from tunekit.hub.files import Item, ours
@@ -199,5 +199,4 @@ def fetched_digest(api: Any, item: Item, target: Target, pushed: Pushed) -> str:
     run = item.content.parent.parent if isinstance(item.content, Path) else None
     with tempfile.TemporaryDirectory(prefix=".fetched-", dir=run) as folder:
         path = api.hf_hub_download(target.repo, item.path, revision=pushed.commit, local_dir=folder)
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(Path(path))
