@@ -4,10 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tunekit.errors import InputError, TunekitError
-from tunekit.models.checkpoint import Checkpoint
-from tunekit.models.load import Say
-from tunekit.network import reaching
+from tunekit.errors import InputError
 from tunekit.recipe.reading import Reading, read_mapping
 
 CARRIED = ("license", "license_name", "license_link", "language")
@@ -15,24 +12,6 @@ CARD = "README.md"
 MOST_BYTES = 1_000_000  # of a card that are read
 LONGEST_VALUE = 300  # characters; what is longer is no license's name
 METADATA = re.compile(r"\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-
-
-def base_card(checkpoint: Checkpoint, say: Say) -> dict[str, Any]:
-    """The facts of a checkpoint's card, which is fetched where the checkpoint is from the Hub.
-
-    A card that is not there, or cannot be fetched, says nothing.
-    """
-    from huggingface_hub import hf_hub_download
-
-    folder, commit = checkpoint.folder, checkpoint.commit
-    if commit and not (folder / CARD).is_file():
-        try:
-            with reaching("model", checkpoint.name, commit):
-                hf_hub_download(checkpoint.name, CARD, revision=commit)
-        except TunekitError:
-            say(f"the card of {checkpoint.name} cannot be fetched; no license is carried over from it")
-            return {}
-    return base_card_facts(folder)
 
 
 def base_card_facts(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
-from tunekit.models.base_card import base_card
+from tunekit.models.base_card import base_card_facts
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
 from tunekit.models.weights import weight_files
@@ -148,7 +148,7 @@ def record(
             "name": prepared.recipe.model.name,
             "commit": prepared.checkpoint.commit,
             "sha256": {path.name: checkpoints.sha256(path) for path in weights},
-            **base_card(prepared.checkpoint, out.say),
+            **base_card_facts(prepared.checkpoint.folder),
         },
         identity=prepared.identity(),
     )
