@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tunekit.card.facts import facts_of, public_recipe
+from tunekit.card.facts import facts_of, last_part, public_recipe
 from tunekit.card.markdown import escape
 from tunekit.card.metadata import benchmark_results, metadata
 from tunekit.card.template import check_template, render
@@ -10,7 +10,7 @@ from tunekit.console import redact
 from tunekit.recipe import HubSection, Recipe
 from tunekit.run import Run
 
-__all__ = ["benchmark_results", "card", "check_card", "escape", "public_recipe"]
+__all__ = ["benchmark_results", "card", "check_card", "escape", "last_part", "public_recipe"]
 
 UNNAMED = "user/name"  # until it is pushed
 

@@ -6,21 +6,15 @@ Only what is declared here leaves the machine: no paths, no command lines, no na
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from tunekit.card import last_part
 from tunekit.errors import InputError, listing
-from tunekit.network import ID
 from tunekit.run import Run
 
 LOCK = "reproduce.json"  # beside the weights of a pushed model
-
-
-def public_name(name: Any) -> Any:
-    """A name of the Hub as it is; of a path only its last part."""
-    is_id = isinstance(name, str) and ID.fullmatch(name) and not Path(name).exists()
-    return name if is_id or not isinstance(name, str) else Path(name).name
 
 
 def count(found: Any) -> Any:
@@ -54,9 +48,15 @@ class Data(Facts):
 class Checkpoint(Facts):
     """The checkpoint that a run began from."""
 
-    name: Annotated[str, BeforeValidator(public_name)]
+    name: str
     commit: str | None = None
     sha256: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def names_no_place(self) -> Self:
+        """Of a name that is no commit of the Hub, and so a path, only the last part is kept."""
+        self.name = self.name if self.commit else last_part(self.name)
+        return self
 
 
 class Hardware(Facts):
