@@ -18,11 +18,13 @@ RANKS = {
     "data": 3,
     **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,
-    **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
-    **dict.fromkeys(["card", "engine"], 7),
-    **dict.fromkeys(["checks", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
+    **dict.fromkeys(["checkpoint", "identity", "optim", "run", "tracking"], 6),
+    **dict.fromkeys(["card", "engine", "report"], 7),
+    **dict.fromkeys(
+        ["checks", "compare", "embedding", "hub", "init", "prepare", "rescore", "finish", "launch"], 8
+    ),
     **dict.fromkeys(["doctor", "workflow"], 9),
-    "reproduction": 10,
+    **dict.fromkeys(["reproduction", "seeds"], 10),
     **dict.fromkeys(["cli", "__init__"], 11),
     "__main__": 12,
 }
@@ -40,6 +42,10 @@ HEAVY = {
     "PIL",
     "jinja2",
     "huggingface_hub",
+    "matplotlib",
+    "cleanlab",
+    "sacrebleu",
+    "ray",
 }
 
 
