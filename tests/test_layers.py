@@ -18,8 +18,8 @@ RANKS = {
     "data": 3,
     **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,
-    **dict.fromkeys(["checkpoint", "identity", "optim", "run", "tracking"], 6),
-    **dict.fromkeys(["card", "engine", "report"], 7),
+    **dict.fromkeys(["checkpoint", "identity", "optim", "run"], 6),
+    **dict.fromkeys(["card", "engine", "report", "tracking"], 7),
     **dict.fromkeys(
         ["checks", "compare", "embedding", "hub", "init", "prepare", "rescore", "finish", "launch"], 8
     ),

@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from tunekit.environment import processor
+from tunekit.recipe.sections import NO_PART_OF_A_RUN
 
 PACKAGES = ("tunekit", "torch", "transformers", "datasets", "accelerate", "evaluate", "tokenizers", "numpy")
 MAY_CHANGE = {  # keys that do not change the result of a run that is continued
@@ -16,7 +17,6 @@ MAY_CHANGE = {  # keys that do not change the result of a run that is continued
     ("train", "log_every"),
     ("train", "save_every"),
     ("train", "keep"),
-    *(("hub", key) for key in ("repo", "private", "revision", "create_pr", "card", "benchmark")),
 }
 
 
@@ -27,7 +27,7 @@ def origin(identity: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict)
         else value
         for section, value in identity.items()
-        if section not in ("rows of", "version of")
+        if section not in ("rows of", "version of", *NO_PART_OF_A_RUN)
     }
     text = json.dumps(kept, sort_keys=True, default=str)
     return {
@@ -40,7 +40,7 @@ def origin(identity: Mapping[str, Any]) -> dict[str, Any]:
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The settings in which two resolved recipes differ, other than those that may change."""
     lines = []
-    for section in {**before, **now}:
+    for section in ({**before, **now}).keys() - NO_PART_OF_A_RUN:
         old, new = before.get(section), now.get(section)
         if not isinstance(old, dict) or not isinstance(new, dict):
             lines += [f"{section}: {old} -> {new}"] if old != new else []

@@ -62,7 +62,7 @@ def score_again(
     check_links(again.path)
     first.refuse_place(again.path)
     _, task = load_task(first.folder)
-    data = load(settings.data, type(task), task.options, settings.train.seed, task.processor)
+    data = load(settings.data, type(task), task.options, settings.data_seed, task.processor)
     first.check_rows(data.facts()["splits"], list(first.scores), others=others)
     splits = [split for split in first.scores if split in data.splits]
     model = load_weights(first.folder, task)

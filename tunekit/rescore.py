@@ -48,7 +48,7 @@ def rows_to_score(
     """
     if before is None:
         return load_split(recipe.data, task, split)
-    data = load(recipe.data, type(task), task.options, recipe.train.seed, task.processor)
+    data = load(recipe.data, type(task), task.options, recipe.data_seed, task.processor)
     name = split or ("test" if "test" in data.splits else "validation")
     if name not in data.splits:
         raise InputError(f"the run's data has no {name} split; choose from {listing(data.splits)}")

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +29,7 @@ class Run:
     def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path, self.writes = path, writes
         self.facts: dict[str, Any] = {}
+        self.listeners: list[Callable[[Mapping[str, Any]], None]] = []  # are told of every log row
         self.began = now()
         if (path / "run.json").is_file():
             self.facts = read_facts(path / "run.json")
@@ -137,6 +138,8 @@ class Run:
             raise EnvironmentFailure(
                 f"{self.log_path} could not be written ({error}); make room and run the same command again"
             ) from None
+        for tell in self.listeners:
+            tell(row)
 
     def cut_log(self, rows: int) -> None:
         """Keep the first rows of log.jsonl: what came after the checkpoint will come again."""

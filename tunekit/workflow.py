@@ -22,6 +22,7 @@ from tunekit.prepare import Prepared, already_finished, assemble, check, named_c
 from tunekit.recipe import Recipe
 from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, check_links, choose
+from tunekit.tracking import followed
 
 MORE = "tunekit check also looks for duplicates, leaks and what limits cut off, and measures a step"
 
@@ -72,8 +73,9 @@ def train(prepared: Prepared, run: Run, begin_from: Saved | None = None, *, over
         run.begin(prepared.rerunnable, overwrite=overwrite)
         with run.kept():
             fitting = assemble(prepared, run, signals, begin_from)
-            fit(fitting)
-            finish(fitting, prepared.recipe.task.name, prepared.data.splits)
+            with followed(run, prepared.recipe):
+                fit(fitting)
+                finish(fitting, prepared.recipe.task.name, prepared.data.splits)
             if run.writes:
                 run.write_card(card(run, prepared.rerunnable))
 

@@ -96,7 +96,7 @@ def fix(subject: Subject, folder: Path, also: Sequence[str] = ()) -> Fixed:
 def whole(subject: Subject) -> Subject:
     """The same with all rows that there are, and no validation split cut from them."""
     section = subject.recipe.data.model_copy(update={"limit": None, "validation_share": 0.0})
-    task, seed = subject.task, subject.recipe.train.seed
+    task, seed = subject.task, subject.recipe.data_seed
     data = load(section, type(task), subject.recipe.task.options, seed, task.processor)
     return replace(subject, data=data)
 

@@ -176,7 +176,7 @@ def tried(look: Look, choice: Choice) -> Data:
     change = {"columns": dict(choice.guess.columns), "bad_rows": "skip"}
     section = look.section.model_copy(update=change)
     options = choice.kind.Options(**choice.guess.options)
-    data = of_tables(look.tables, section, choice.kind, options, look.base.train.seed)
+    data = of_tables(look.tables, section, choice.kind, options, look.base.data_seed)
     rows = sum(map(len, data.splits.values()))
     bad = len(places(data))
     if bad > MOST_BAD * (rows + bad):

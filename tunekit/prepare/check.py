@@ -22,6 +22,7 @@ from tunekit.prepare.resuming import refuse_changes
 from tunekit.recipe import Recipe
 from tunekit.run import Run
 from tunekit.tasks.base import Task
+from tunekit.tracking import check_trackers
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     if on_hub(recipe.data) and not offline():
         problems.raise_if_any()  # before a data set is downloaded
     with problems.collect():
-        data = load(recipe.data, kind, recipe.task.options, recipe.train.seed, processor)
+        data = load(recipe.data, kind, recipe.task.options, recipe.data_seed, processor)
+    with problems.collect():
+        check_trackers(recipe.tracking)
     with problems.collect():
         check_modules(recipe.metrics, kind(recipe.task.options, None), data)
     with problems.collect():

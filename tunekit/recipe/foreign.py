@@ -9,7 +9,7 @@ from tunekit.errors import Problems
 from tunekit.network import ID
 from tunekit.recipe.build import Draft, Setting, check, expand, override, parse_all
 from tunekit.recipe.reading import Place, read_file
-from tunekit.recipe.sections import Recipe
+from tunekit.recipe.sections import NO_PART_OF_A_RUN, Recipe
 
 WORDS = {  # what somebody else's setting must not be, unless the user gives it
     ("data", "path"): "data",
@@ -27,7 +27,7 @@ def load_foreign(
 ) -> Recipe:
     """Read the recipe that lies beside a model, with the user's overrides; `model` takes its model's place.
 
-    What it says of a push is dropped. Where its data was a file, data=PATH tells where that is here, and its
+    What it says of a push and of trackers is dropped. Where its data was a file, data=PATH tells where that is here, and its
     splits and columns stay. `source` is what the file is called in messages, where that is not its path.
 
     Raises:
@@ -41,7 +41,8 @@ def load_foreign(
         if model is not None:
             draft.values["model"] = {"name": str(model)}
         draft.problems += refusals(draft, {place for place, _, _ in settings}, model)
-        draft.values.pop("hub", None)
+        for section in NO_PART_OF_A_RUN:
+            draft.values.pop(section, None)
         checked = check(override(draft, placed(draft, settings), say))
     problems.raise_if_any()
     return checked

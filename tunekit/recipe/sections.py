@@ -26,6 +26,8 @@ SPLITS = ("train", "validation", "test")
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "shift_jis", "koi8-r")  # common ones of files
 
 Split = Literal["train", "validation", "test"]
+Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
+NO_PART_OF_A_RUN = ("hub", "tracking")  # sections that change nothing of what a run computes
 
 
 class Section(BaseModel):
@@ -152,6 +154,9 @@ class DataSection(Section):
         "error", description="what to do with rows that cannot be used"
     )
     workers: int = Field(0, ge=0, description="processes that prepare batches; never changes the result")
+    seed: int | None = Field(
+        None, ge=0, lt=2**32, description="seed of the cut and of what limit draws; by default train.seed"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -190,6 +195,7 @@ class TrainSection(Section):
     best: str | None = Field(None, description="metric that picks the model; by default the task's first")
     log_every: Count = Field(10, description="steps per row of the log")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of everything that is random")
+    seeds: Count = Field(1, description="runs with seeds from train.seed on, each in a folder of its own")
 
     @model_validator(mode="after")
     def has_one_length(self) -> Self:
@@ -249,6 +255,7 @@ class Recipe(Section):
     data: DataSection
     train: TrainSection = TrainSection()
     metrics: list[str] = Field([], description="further metrics by name, or the path of an evaluate module")
+    tracking: list[Tracker] = Field([], description="trackers that show the run while it trains")
     hub: HubSection = HubSection()
 
     @model_validator(mode="after")
@@ -269,7 +276,12 @@ class Recipe(Section):
         return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True)
 
     @property
+    def data_seed(self) -> int:
+        """The seed of the rows: of the validation cut, and of what a limit draws."""
+        return self.train.seed if self.data.seed is None else self.data.seed
+
+    @property
     def fingerprint(self) -> str:
-        """64 hex digits that change with any setting but where the run is pushed to."""
-        settings = {key: value for key, value in self.resolved().items() if key != "hub"}
+        """64 hex digits that change with any setting but where the run is shown and pushed to."""
+        settings = {key: value for key, value in self.resolved().items() if key not in NO_PART_OF_A_RUN}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
