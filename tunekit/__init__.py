@@ -4,13 +4,14 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "evaluate", "fetch", "finetune", "predict", "push", "reproduce"]
+__all__ = ["Recipe", "evaluate", "fetch", "finetune", "finetune_seeds", "predict", "push", "reproduce"]
 
 HOMES = {
     "Recipe": "tunekit.recipe",
     "evaluate": "tunekit.workflow",
     "fetch": "tunekit.workflow",
     "finetune": "tunekit.workflow",
+    "finetune_seeds": "tunekit.seeds",
     "predict": "tunekit.workflow",
     "push": "tunekit.workflow",
     "reproduce": "tunekit.reproduction",

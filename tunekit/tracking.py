@@ -1,8 +1,8 @@
 """The live view: log rows go to TensorBoard, Trackio, Weights & Biases or MLflow too, if a recipe says so.
 
-accelerate's trackers do the talking. Every row is sent once, also over restarts: what was sent is kept beside the
-run, and rows that a continued run makes again are the same. A tracker that fails is dropped aloud, and training
-goes on: `log.jsonl` has every row.
+accelerate's trackers do the talking. Every row is sent once, also over restarts: what was sent is kept in the
+run, and rows that a continued run makes again are the same. A tracker that fails is dropped aloud, and
+training goes on: `log.jsonl` has every row.
 """
 
 import importlib
@@ -126,7 +126,9 @@ class Trackers:
                 yield
         except Exception as error:  # whatever a service or its client raises
             self.open.pop(name, None)
-            out.warn(f"tracking by {name} ended ({type(error).__name__}: {first_line(error)}); the run goes on")
+            out.warn(
+                f"tracking by {name} ended ({type(error).__name__}: {first_line(error)}); the run goes on"
+            )
 
 
 @contextmanager

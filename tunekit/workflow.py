@@ -12,6 +12,7 @@ from tunekit.console import out
 from tunekit.data.streams import stream
 from tunekit.engine import Fitting, StopSignals, fit
 from tunekit.environment import configure, hush
+from tunekit.errors import InputError
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
@@ -48,6 +49,7 @@ def finetune(
     """
     configure()
     settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
+    refuse_several(settings)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
     begin_from = named_checkpoint(resume)
@@ -65,6 +67,19 @@ def finetune(
     train(prepared, run, begin_from, overwrite=overwrite)
     push_if_named(run, settings)
     return run
+
+
+def refuse_several(settings: Recipe) -> None:
+    """Refuse a recipe for several runs where one is made.
+
+    Raises:
+        InputError: it is one.
+    """
+    if settings.train.seeds > 1:
+        raise InputError(
+            f"train.seeds is {settings.train.seeds}, and this makes one run; give train.seeds=1, or call "
+            "tunekit.finetune_seeds, which makes them all"
+        )
 
 
 def train(prepared: Prepared, run: Run, begin_from: Saved | None = None, *, overwrite: bool = False) -> None:

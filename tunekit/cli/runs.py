@@ -4,14 +4,17 @@ import sys
 from contextlib import nullcontext
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tunekit.cli.app import AsJson, Debug, Offline, Output, Overrides, Quiet, RunOrModel, begin, show
 from tunekit.console import as_json as to_json
-from tunekit.console import out
+from tunekit.console import out, score, table
 from tunekit.errors import InputError
+
+if TYPE_CHECKING:
+    from tunekit.recipe import Recipe
 
 
 def finetune(
@@ -27,6 +30,10 @@ def finetune(
     processes: Annotated[
         str, typer.Option(help="Processes on this machine, or auto for one per GPU.")
     ] = "auto",
+    seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Make N runs that differ in their seed, and report the spread."),
+    ] = None,
     push: Annotated[
         str | None, typer.Option("--push", metavar="REPO", help="Push the finished run to user/name.")
     ] = None,
@@ -40,6 +47,7 @@ def finetune(
     from tunekit.launch import relaunched
 
     overrides = [*(overrides or []), *([f"hub.repo={push}"] if push else [])]
+    overrides += [f"train.seeds={seeds}"] if seeds is not None else []
     settings = recipes.load(recipe, overrides, out.say)  # its errors come before anything heavy is imported
     if dry_run:
         out.say(settings.to_yaml().rstrip())
@@ -47,10 +55,39 @@ def finetune(
         return
     from tunekit import workflow
 
-    run = workflow.finetune(
-        settings, name=Path(recipe).stem, output=output, resume=resume, overwrite=overwrite, dry_run=dry_run
-    )
+    given: dict[str, Any] = {
+        "name": Path(recipe).stem,
+        "output": output,
+        "resume": resume,
+        "overwrite": overwrite,
+    }
+    if settings.train.seeds > 1:
+        make_seeds(settings, given, dry_run=dry_run)
+        return
+    run = workflow.finetune(settings, **given, dry_run=dry_run)
     show(str(run.path), "checked" if dry_run else run.status, {} if dry_run else run.metrics(), run.facts)
+
+
+def make_seeds(settings: "Recipe", given: dict[str, Any], *, dry_run: bool) -> None:
+    """Make a recipe's runs of several seeds and print their spread; with `dry_run` check the first alone."""
+    from tunekit import seeds as several
+    from tunekit import workflow
+
+    if dry_run:
+        first = workflow.finetune(several.apart(settings)[0], **given, dry_run=True)
+        show(str(first.path), "checked", {}, {})
+        return
+    found = several.finetune_seeds(settings, **given)
+    rows = [
+        [f"{split} {name}", score(each.mean), score(each.spread), f"{each.low:.4f} to {each.high:.4f}"]
+        + [f"{min(each.values):.4f} to {max(each.values):.4f}"]
+        for split, metrics in found.metrics.items()
+        for name, each in metrics.items()
+    ]
+    text = table(["metric", "mean", "spread", "95 % interval of the mean", "lowest and highest"], rows)
+    by = f", best on validation by {found.metric}: {found.best_run}" if found.metric else ""
+    document = {"run": str(found.path), "status": "finished", **found.facts()}
+    out.result(document, f"{text}\n{len(found.seeds)} runs finished in {found.path}{by}")
 
 
 def evaluate(

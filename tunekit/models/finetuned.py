@@ -28,6 +28,9 @@ def find_folder(path: Path, *, weights: bool = True) -> Path:
     for folder in (path / "model", path):
         if (folder / "tunekit.json").is_file():
             return folder
+    if (path / "seeds.json").is_file():
+        best = json.loads((path / "seeds.json").read_text(encoding="utf-8"))["best_run"]
+        raise InputError(f"{path} holds runs of several seeds; name one of them, such as the best, {best}")
     if (path / "run.json").is_file():
         raise InputError(f"run {path} has no model yet; continue it with the command that began it")
     raise InputError(

@@ -27,8 +27,9 @@ def load_foreign(
 ) -> Recipe:
     """Read the recipe that lies beside a model, with the user's overrides; `model` takes its model's place.
 
-    What it says of a push and of trackers is dropped. Where its data was a file, data=PATH tells where that is here, and its
-    splits and columns stay. `source` is what the file is called in messages, where that is not its path.
+    What it says of a push and of trackers is dropped. Where its data was a file, data=PATH tells where that
+    is here, and its splits and columns stay. `source` is what the file is called in messages, where that is
+    not its path.
 
     Raises:
         InputError: it is no recipe, names something of this machine, or would run code.
