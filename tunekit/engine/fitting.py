@@ -12,7 +12,8 @@ from tunekit.data.load import Rows
 from tunekit.data.windows import Encoded, encode
 from tunekit.engine.display import Display
 from tunekit.engine.optimization import Optimization
-from tunekit.engine.saving import Saver, best_weights, choose_step
+from tunekit.engine.saving import Saver, best_saved, choose_step
+from tunekit.engine.shards import Writers
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
 from tunekit.engine.steps import Progress, Watch, any_process, run_steps
@@ -46,7 +47,8 @@ class Fitting:
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
 
     def __post_init__(self) -> None:
-        self.saver = Saver(self.run, self.section.keep)
+        together = Writers() if self.optimization.sharded else None
+        self.saver = Saver(self.run, self.section.keep, together)
         self.watch = Watch(self.optimization, self.steps)
 
     @property
@@ -215,8 +217,9 @@ class Fitting:
             decision = self.optimization.task.decision
             self.state.best = Best(self.metric, estimate.value, self.state.step, decision)
             task = self.optimization.task
-            self.baselines = self.baselines or baselines(task, self.validation)
-            self.run.write_scores("validation", scores, self.baselines)
+            if self.run.writes:
+                self.baselines = self.baselines or baselines(task, self.validation)
+                self.run.write_scores("validation", scores, self.baselines)
         patience = self.section.early_stopping
         self.state.over = (
             patience is not None and self.state.stale >= patience and self.state.step < self.total
@@ -251,7 +254,7 @@ class Fitting:
             self.state.pieces = (self.steps.most, self.steps.budget, True)
         tensors, document = snapshot(self.state, self.optimization)
         document |= {"plan": self.steps.position(self.state.step), "origin": self.origin}
-        if self.run.writes:
+        if self.run.writes or self.optimization.sharded:
             start = now()
             best = self.state.best.step if self.state.best else None
             self.saver.save(self.state.step, tensors, document, best)
@@ -270,7 +273,7 @@ class Fitting:
         if best is not None:
             self.optimization.task.decision = best.decision
         if best is not None and best.step != self.state.step:
-            set_weights(self.optimization.model, best_weights(self.run.checkpoints, best.step))
+            set_weights(self.optimization.model, best_saved(self.run.checkpoints, best.step))
 
 
 def fit(fitting: Fitting) -> None:

@@ -18,10 +18,11 @@ from tunekit.identity import hardware, versions
 from tunekit.models.base_card import base_card_facts
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
+from tunekit.models.sharding import choose_sharding, shard
 from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
-from tunekit.recipe import Recipe
+from tunekit.recipe import Recipe, TrainSection
 from tunekit.run import Run
 from tunekit.tasks.base import Task
 
@@ -58,7 +59,7 @@ def assemble(
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
     precision = choose(section.precision, accelerator.device.type, model)
     fast = choose_fast(prepared, model, steps, precision)
-    optimizer = make_optimizer(section, model.to(accelerator.device))
+    optimizer = make_optimizer(section, placed(model, section, accelerator, fast))
     optimization = Optimization(
         prepared.task,
         model,
@@ -70,7 +71,7 @@ def assemble(
         fast=fast,
     )
     set_seed(section.seed + accelerator.process_index)  # dropout differs between processes
-    record(prepared, run, encoded, accelerator, precision.name, fast.names)
+    record(prepared, run, encoded, optimization)
     validation = prepared.data.splits.get("validation", [])
     metric = section.best or prepared.task.measure.reported[0]
     fitting = Fitting(
@@ -78,6 +79,17 @@ def assemble(
     )
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
     return fitting
+
+
+def placed(model: Any, section: TrainSection, accelerator: Any, fast: Fast) -> Any:
+    """A model on this process's device, whole or in part."""
+    wanted = section.shard
+    if wanted == "auto" and (section.optimizer == "adafactor" or section.precision == "fp16"):
+        wanted = "off"  # neither goes together with parts
+    if choose_sharding(wanted, model, accelerator.device, accelerator.num_processes):
+        fast.compile = False  # what is compiled would be computed with weights that are not there yet
+        shard(model, accelerator.device)
+    return model.to(accelerator.device)
 
 
 def make_steps(prepared: Prepared, encoded: Encoded, accelerator: Any) -> Steps:
@@ -129,15 +141,19 @@ def reported(recipe: Recipe, task: Task) -> list[str]:
     return [*names, best] if best in task.measure.names and best not in names else names
 
 
-def record(
-    prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str, fast: list[str]
-) -> None:
+def record(prepared: Prepared, run: Run, encoded: Encoded, optimization: Optimization) -> None:
     """Write down what the run is made of."""
+    accelerator, precision = optimization.accelerator, optimization.precision.name
     weights, section = weight_files(prepared.checkpoint.folder), prepared.recipe.data
     run.record(
         versions=versions(),
         hardware=hardware(accelerator.device.type)
-        | {"processes": accelerator.num_processes, "precision": precision, "fast": fast},
+        | {
+            "processes": accelerator.num_processes,
+            "shard": "full" if optimization.sharded else "off",
+            "precision": precision,
+            "fast": optimization.fast.names,
+        },
         seed=prepared.recipe.train.seed,
         data=prepared.data.facts()
         | {"from_hub": on_hub(section), "commit": commit_of(section) if on_hub(section) else None},
