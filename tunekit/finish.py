@@ -34,7 +34,7 @@ def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
         export(run.model, task, name, model, rows, writes=run.writes)
     if "test" in splits:
         rows = splits["test"]
-        scores = fitting.score(rows)
+        scores = fitting.score("test", rows)
         if run.writes:
             run.write_scores("test", scores, baselines(task, rows))
     best = fitting.state.best

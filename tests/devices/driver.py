@@ -1,6 +1,6 @@
 """Many runs in one start of several processes, for that takes longer than the runs.
 
-torchrun --nproc-per-node=2 -m tests.devices.driver jobs.json     each job is recipe, output, resume, overrides
+torchrun --nproc-per-node=2 -m tests.devices.driver jobs.json    each is recipe, output, resume, overrides
 """
 
 import json

@@ -42,13 +42,13 @@ class Fitting:
     state: State = field(default_factory=State)
     signals: StopSignals = field(default_factory=StopSignals)
     display: Display = field(default_factory=Display)
-    windows: Encoded | None = None  # of the validation rows, once they are needed
+    windows: dict[str, Encoded] = field(default_factory=dict)  # by split that is scored, once they are needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
 
     def __post_init__(self) -> None:
-        together = Writers() if self.optimization.sharded else None
-        self.saver = Saver(self.run, self.section.keep, together)
+        shared = self.optimization.sharded
+        self.saver = Saver(self.run, self.section.keep, Writers() if shared else None)
         self.watch = Watch(self.optimization, self.steps)
 
     @property
@@ -178,22 +178,23 @@ class Fitting:
             return False
         self.watch.check()
         start = now()
-        self.windows = self.windows or encode(self.optimization.task, self.validation, targets=False)
-        scores = self.score(self.validation, self.windows, tune=True)
+        scores = self.score("validation", self.validation, tune=True)
         self.run.add_seconds(evaluation=now() - start)
         self.display.began += now() - start  # the rate shown is that of training
         values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
         self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
         return self.judge(scores)
 
-    def score(self, rows: Rows, encoded: Encoded | None = None, *, tune: bool = False) -> Scores:
-        """Answer and judge rows with the model as it is."""
+    def score(self, split: str, rows: Rows, *, tune: bool = False) -> Scores:
+        """Answer and judge the rows of a split with the model as it is."""
+        if split not in self.windows:
+            self.windows[split] = encode(self.optimization.task, rows, targets=False)
         return evaluate(
             self.optimization.task,
             self.optimization.model,
             rows,
             further=self.further,
-            encoded=encoded,
+            encoded=self.windows[split],
             tune=tune,
             accelerator=self.optimization.accelerator,
             tick=self.tick,
@@ -206,24 +207,19 @@ class Fitting:
             raise InputError(
                 f"train.best {self.metric!r} is no metric of this run; there are {known}; name one"
             )
-        estimate = scores.metrics[self.metric]
-        best = self.state.best
-        measure = self.optimization.task.measure
-        better = best is None or measure.better(self.metric, estimate.value, best.value)
+        estimate, best, task = scores.metrics[self.metric], self.state.best, self.optimization.task
+        better = best is None or task.measure.better(self.metric, estimate.value, best.value)
         improved = math.isfinite(estimate.value) and better
         self.state.evaluated = self.state.step
         self.state.stale = 0 if improved else self.state.stale + 1
         if improved:
-            decision = self.optimization.task.decision
-            self.state.best = Best(self.metric, estimate.value, self.state.step, decision)
-            task = self.optimization.task
+            self.state.best = Best(self.metric, estimate.value, self.state.step, task.decision)
             if self.run.writes:
                 self.baselines = self.baselines or baselines(task, self.validation)
                 self.run.write_scores("validation", scores, self.baselines)
         patience = self.section.early_stopping
-        self.state.over = (
-            patience is not None and self.state.stale >= patience and self.state.step < self.total
-        )
+        patient = patience is None or self.state.stale < patience
+        self.state.over = not patient and self.state.step < self.total
         self.display.score = f"{self.metric} {estimate.value:.4f}"
         mark = " (best so far)" if improved else " (stopping early)" if self.state.over else ""
         out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.display.score}{mark}")

@@ -59,6 +59,7 @@ def shard(model: Any, device: Any) -> None:
 
     mesh = init_device_mesh(device.type, (get_world_size(),))
     for unit in (*layers_of(model), model):
+        unit.register_forward_hook(own)
         fully_shard(unit, mesh=mesh)
     for module in model.modules():
         if isinstance(module, FSDPModule):
@@ -67,6 +68,19 @@ def shard(model: Any, device: Any) -> None:
     if hasattr(model, "generate"):  # it calls more than the model's own forward
         register_fsdp_forward_method(model, "generate")
     model._is_fsdp_managed_module = True  # transformers then lets processes write equally many tokens
+
+
+def own(_: Any, __: Any, output: Any) -> Any:
+    """What a unit gives, as no view of anything: FSDP2 hears of a backward by hooks that a view can lose."""
+    import torch
+
+    if isinstance(output, dict):
+        for name, each in output.items():
+            output[name] = own(None, None, each)
+        return output
+    if type(output) is tuple:
+        return tuple(own(None, None, each) for each in output)
+    return output.clone() if torch.is_tensor(output) and output._is_view() else output
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from tunekit.models.sharding import choose_sharding, shard
 from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
+from tunekit.prepare.once import Once
 from tunekit.recipe import Recipe, TrainSection
 from tunekit.run import Run
 from tunekit.tasks.base import Task
@@ -34,9 +35,13 @@ GPU_BUDGET, GPU_OVERHEAD = 65536, 16384  # tokens per forward; tokens that a for
 
 
 def assemble(
-    prepared: Prepared, run: Run, signals: StopSignals, begin_from: checkpoints.Saved | None
+    prepared: Prepared,
+    run: Run,
+    signals: StopSignals,
+    begin_from: checkpoints.Saved | None,
+    once: Once | None = None,
 ) -> Fitting:
-    """Load the model, encode the rows, and put together what trains."""
+    """Load the model, encode the rows where that was not done `once`, and put together what trains."""
     import torch
     from accelerate import Accelerator
     from accelerate.utils import set_seed
@@ -45,8 +50,13 @@ def assemble(
     use_fastest_exact_fp32()
     keep_memory()
     accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
+    known = once.encoded if once else {}
+    if once:
+        accelerator.wait_for_everyone()
+        once.clear()
     set_seed(section.seed)
-    prepared.task.learned = prepared.task.learn(prepared.data.splits["train"])
+    if not known:
+        prepared.task.learned = prepared.task.learn(prepared.data.splits["train"])
     model = load_model(
         prepared.checkpoint,
         prepared.task,
@@ -54,7 +64,9 @@ def assemble(
         attention=recipe.model.attention,
         dropout=recipe.model.dropout,
     )
-    encoded = encode_once(prepared.task, prepared.data.splits["train"], prepared.data.prints["train"])
+    encoded = known.get("train") or encode_once(
+        prepared.task, prepared.data.splits["train"], prepared.data.prints["train"]
+    )
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
     precision = choose(section.precision, accelerator.device.type, model)
@@ -78,6 +90,7 @@ def assemble(
         optimization, steps, validation, section, metric, reported(recipe, prepared.task), run, total
     )
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
+    fitting.windows |= {split: windows for split, windows in known.items() if split != "train"}
     return fitting
 
 
@@ -144,6 +157,9 @@ def reported(recipe: Recipe, task: Task) -> list[str]:
 def record(prepared: Prepared, run: Run, encoded: Encoded, optimization: Optimization) -> None:
     """Write down what the run is made of."""
     accelerator, precision = optimization.accelerator, optimization.precision.name
+    if not run.writes:
+        run.record(identity=prepared.identity())
+        return
     weights, section = weight_files(prepared.checkpoint.folder), prepared.recipe.data
     run.record(
         versions=versions(),
