@@ -195,12 +195,24 @@ def wait(folder: Path) -> Mapping[str, Any] | None:
         now = word.get("at", 0.0) >= born
         if "told" in word and (alive or (now and word["told"] is None)):
             told: Mapping[str, Any] | None = word["told"]
+            if told is None:
+                done_with(folder)
             return told
         if now and "failed" in word:
+            done_with(folder)
             raise SystemExit(word["failed"])
         if begun.get("at", 0.0) >= born and not alive and not held(folder):
+            done_with(folder)
             raise SystemExit(1)
         time.sleep(GLANCE)
+
+
+def done_with(folder: Path) -> None:
+    """Note that this process needs the folder no more; the last one takes it away."""
+    with suppress(OSError):
+        (folder / f"left-{local_index()}").touch()
+        if len([*folder.glob("left-*")]) == local_count() - 1:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def read(path: Path) -> dict[str, Any]:
