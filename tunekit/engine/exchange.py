@@ -43,6 +43,7 @@ class Exchange:
         self.buckets: list[Bucket] = []
         self.of: dict[int, Bucket] = {}  # by the number of a parameter
         self.leaving = False  # whether the last backward is going on
+        self.touched: set[int] = set()  # numbers of parameters that a backward has come to
         for number, parameter in enumerate(parameters):
             parameter.register_post_accumulate_grad_hook(self.noting(number))
 
@@ -53,7 +54,7 @@ class Exchange:
             self.of = {number: bucket for bucket in self.buckets for number in bucket.views}
             self.tail = self.parameters[0].new_zeros(len(self.parameters) + 1, requires_grad=False)
         self.leaving, self.next = False, 0
-        self.touched: set[int] = set()
+        self.touched.clear()
         for bucket in self.buckets:
             bucket.flat.zero_()
             bucket.waits_for, bucket.sent = len(bucket.views), None
@@ -72,6 +73,7 @@ class Exchange:
         import torch.distributed as group
 
         self.leave(len(self.buckets))
+        self.leaving = False
         self.tail.zero_()
         self.tail[[*sorted(self.touched), len(self.parameters)]] = self.tail.new_tensor(
             [1.0] * len(self.touched) + [float(failed)]

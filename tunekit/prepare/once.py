@@ -105,8 +105,12 @@ class Once:
         """Take the folder away, once all have mapped what is in it."""
         if self.first and self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
-            if self.lock:
-                self.lock.close()
+            self.release()
+
+    def release(self) -> None:
+        """Say that nobody needs to wait for this process any more."""
+        if self.lock:
+            self.lock.close()
 
 
 @contextmanager
@@ -128,8 +132,11 @@ def prepared_once() -> Iterator[Once]:
         yield once
     except BaseException as error:
         leave_word(folder, failed=error.code if isinstance(error, SystemExit) else explain(error)[1])
+        once.release()
         raise
     leave_word(folder, told=once.told)
+    if once.told is None:
+        once.release()
 
 
 def place() -> Path:
