@@ -1,6 +1,8 @@
 """What is refused early where a model is shared out, and what a run says of it."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 
+from tests.building import make_fitting
 from tests.devices.conftest import HALF, Recipes, Runs
 from tests.devices.test_same_result import TASK
 from tunekit import checkpoint as checkpoints
 from tunekit.console import out
-from tunekit.errors import InputError
+from tunekit.engine.steps import gradients_together
+from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.models.sharding import choose_sharding, is_sharded, too_large
 from tunekit.recipe import load
 
@@ -78,8 +82,6 @@ def test_each_process_writes_its_half_of_a_checkpoint(two: Runs) -> None:
 
 
 def test_a_damaged_part_damages_the_checkpoint(two: Runs, tmp_path: Path) -> None:
-    import shutil
-
     saved = checkpoints.at_step(two[f"{TASK} 2 full"] / "checkpoints", HALF)
     copy = checkpoints.Saved(tmp_path / saved.path.name, HALF)
     shutil.copytree(saved.path, copy.path)
@@ -94,3 +96,22 @@ def test_a_checkpoint_in_parts_holds_no_pickle(two: Runs) -> None:
     saved = checkpoints.at_step(two[f"{TASK} 2 full"] / "checkpoints", HALF)
     names = {path.suffix or path.name for path in saved.path.rglob("*") if path.is_file()}
     assert names == {".json", ".safetensors"}
+
+
+def test_memory_that_runs_out_names_the_key_to_change(
+    checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    import torch.distributed as group
+
+    fitting = make_fitting(tmp_path, TASK, checkpoint("bert"), data(TASK), micro_batch=4)
+
+    def run_out(*_: Any) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    fitting.optimization.model.register_forward_pre_hook(run_out)
+    group.init_process_group("gloo", store=group.HashStore(), rank=0, world_size=1)
+    try:
+        with pytest.raises(EnvironmentFailure, match=r"step 1, .*set train.micro_batch below 4"):
+            gradients_together(fitting.optimization, fitting.steps, fitting.steps[0])
+    finally:
+        group.destroy_process_group()

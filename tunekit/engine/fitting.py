@@ -15,11 +15,12 @@ from tunekit.engine.optimization import Optimization
 from tunekit.engine.saving import Saver, best_saved, choose_step
 from tunekit.engine.shards import Writers
 from tunekit.engine.signals import StopSignals
-from tunekit.engine.state import Best, State, restore, set_weights, snapshot
+from tunekit.engine.state import Best, State, give_weights, restore, snapshot
 from tunekit.engine.steps import Progress, Watch, any_process, run_steps
 from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, baselines, evaluate
 from tunekit.identity import origin
+from tunekit.models.together import from_first
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
 from tunekit.stats import Estimate
@@ -66,16 +67,14 @@ class Fitting:
 
         The first process chooses; what comes after is dropped when all have read theirs.
         """
-        from accelerate.utils import broadcast_object_list
-
         accelerator = self.optimization.accelerator
-        chosen: list[int | None] = [None]
-        if self.run.writes:
-            chosen = [choose_step(self.run.checkpoints, self.begin_from, self.origin)]
+        if self.saver.writers:
+            self.saver.writers.meet_in(self.run.checkpoints)
+        chosen = choose_step(self.run.checkpoints, self.begin_from, self.origin) if self.run.writes else None
         if accelerator.num_processes > 1:
-            broadcast_object_list(chosen)
-        if chosen[0] is not None:
-            saved = checkpoint.at_step(self.run.checkpoints, chosen[0])
+            chosen = from_first(chosen)
+        if chosen is not None:
+            saved = checkpoint.at_step(self.run.checkpoints, chosen)
             self.state = restore(saved, self.optimization)
             self.steps.most, self.steps.budget, self.steps.shrunk = self.state.pieces or (
                 self.steps.most,
@@ -269,7 +268,7 @@ class Fitting:
         if best is not None:
             self.optimization.task.decision = best.decision
         if best is not None and best.step != self.state.step:
-            set_weights(self.optimization.model, best_saved(self.run.checkpoints, best.step))
+            give_weights(self.optimization, lambda: best_saved(self.run.checkpoints, best.step))
 
 
 def fit(fitting: Fitting) -> None:

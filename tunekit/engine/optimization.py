@@ -79,6 +79,11 @@ class Optimization:
         with self.precision.autocast(), self.fast.active(layout):
             return self.task.loss(self.model, inputs)
 
+    @property
+    def reads(self) -> bool:
+        """Whether this process reads checkpoints: of whole models the first one does, and sends them."""
+        return self.sharded or bool(self.accelerator.is_main_process)
+
     def exchanged(self, *, failed: bool) -> bool:
         """Wait for the sum of the gradients over all processes; tell whether any of them `failed`."""
         return self.exchange.finish(failed=failed) if self.exchange else failed

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tunekit import checkpoint
 from tunekit.checkpoint import SHARDS, Saved
-from tunekit.errors import EnvironmentFailure, first_line
+from tunekit.errors import EnvironmentFailure, InputError, first_line, listing
+from tunekit.models.together import from_first
 
 PATIENCE = timedelta(days=1)  # of the messages between writers; one that dies is noticed at once
 
@@ -51,6 +53,31 @@ class Writers:
         self.group = group.new_group(backend="gloo", timeout=PATIENCE)
         self.mesh = DeviceMesh.from_group(self.group, "cpu")
         self.index = group.get_rank()
+
+    def meet_in(self, folder: Path) -> None:
+        """Make sure that all see the same folder.
+
+        Raises:
+            InputError: some do not, because they are on other machines.
+        """
+        import torch.distributed as group
+
+        sign = folder / f".seen-{from_first(uuid4().hex)}"
+        if self.index == 0:
+            for left in folder.glob(".seen-*"):
+                left.unlink()
+            sign.touch()
+        group.barrier(self.group)
+        seen: list[Any] = [None] * self.mesh.size()
+        group.all_gather_object(seen, sign.exists(), self.group)
+        if self.index == 0:
+            sign.unlink()
+        blind = [number for number, sees in enumerate(seen) if not sees]
+        if blind:
+            raise InputError(
+                f"with train.shard=full all processes write into {folder}, which processes {listing(blind)} "
+                "do not see; choose an --output that all machines share, or train.shard=off"
+            )
 
     def write(self, folder: Path | None, parts: Mapping[str, Any], shapes: Shapes) -> dict[str, Any]:
         """Write all parts into the folder that the first process names, or nothing if it names none.

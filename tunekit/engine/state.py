@@ -1,6 +1,6 @@
 """What a run must remember to continue exactly: progress as JSON, weights and moments as tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from tunekit.checkpoint import Saved
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
 from tunekit.engine.shards import is_part, read_parts
+from tunekit.models.together import from_first, send, tensors_from_first
 
 
 @dataclass
@@ -64,6 +65,14 @@ def set_weights(model: Any, saved: Saved) -> None:
     with torch.no_grad():
         for name, tensor in whole.items():
             tensor.copy_(found[name])
+
+
+def give_weights(optimization: Optimization, find: Callable[[], Saved]) -> None:
+    """Give a model the weights of a checkpoint that those who read it can find."""
+    if optimization.reads:
+        set_weights(optimization.model, find())
+    if optimization.exchange:
+        send(weights(optimization.model).values())
 
 
 def moments(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -127,10 +136,15 @@ def restore(saved: Saved, optimization: Optimization) -> State:
 
     On another number of processes the random states are not those of an uninterrupted run.
     """
-    document = saved.manifest()["state"]
-    set_weights(optimization.model, saved)
-    optimizer = optimization.optimizer
-    set_moments(optimizer, read_moments(optimizer, saved), document["optimizer"])
+    reads, optimizer = optimization.reads, optimization.optimizer
+    give_weights(optimization, lambda: saved)
+    document = saved.manifest()["state"] if reads else None
+    tensors = read_moments(optimizer, saved) if reads else {}
+    if optimization.exchange:
+        document = from_first(document)
+        tensors = tensors_from_first(tensors, optimization.accelerator.device)
+    assert document is not None
+    set_moments(optimizer, tensors, document["optimizer"])
     schedule = optimization.schedule
     schedule.load_state_dict({**schedule.state_dict(), **document["schedule"]})
     optimization.scaler.load_state_dict(document["scaler"])
