@@ -7,11 +7,12 @@ from typing import Any
 from tests import tiny
 from tunekit import prepare, tasks
 from tunekit.engine import Fitting, Optimization, StopSignals
-from tunekit.engine.steps import gradients_or_less
+from tunekit.engine.steps import gradients_or_less, gradients_together
 from tunekit.environment import process_index
 from tunekit.evaluation import Scores
 from tunekit.models.checkpoint import inspect
 from tunekit.models.load import load_processor
+from tunekit.models.sharding import whole
 from tunekit.recipe import ModelSection, load
 from tunekit.run import Run
 from tunekit.tasks.base import Task, Window
@@ -53,9 +54,10 @@ def gradients(optimization: Optimization, steps: Any, number: int = 0) -> dict[s
     """The gradients of one step by parameter, in double precision: what differs is then no rounding."""
     optimization.forget()
     optimization.model.train().double()
-    gradients_or_less(optimization, steps, steps[number])
+    compute = gradients_together if optimization.sharded else gradients_or_less
+    compute(optimization, steps, steps[number])
     named = optimization.model.named_parameters()
-    return {name: p.grad.detach().clone() for name, p in named if p.grad is not None}
+    return {name: whole(p.grad.detach()).clone() for name, p in named if p.grad is not None}
 
 
 def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:

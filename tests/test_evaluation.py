@@ -9,11 +9,12 @@ import pytest
 
 from tests import tiny
 from tests.building import make_task, rows_of
-from tunekit import evaluation, workflow
+from tunekit import workflow
 from tunekit.console import as_json
 from tunekit.errors import InputError
 from tunekit.evaluation import evaluate, load_module, metric
 from tunekit.metrics import MEASURES
+from tunekit.models import outputs
 from tunekit.models.checkpoint import inspect
 from tunekit.models.load import load_model
 from tunekit.recipe import ModelSection
@@ -70,7 +71,7 @@ def test_rows_in_many_batches_are_answered_as_in_one(
     task: Task, model: Any, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = evaluate(task, model, rows[:40])
-    monkeypatch.setattr(evaluation, "CPU_TOKENS", 32)
+    monkeypatch.setattr(outputs, "CPU_TOKENS", 32)
     parts = evaluate(task, model, rows[:40])
     assert rows_of(parts) == rows_of(whole)
     for before, after in zip(whole.predictions, parts.predictions, strict=True):

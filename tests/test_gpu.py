@@ -9,11 +9,15 @@ import pytest
 import torch
 
 from tests import tiny
-from tests.building import make_fitting
+from tests.building import difference, make_fitting
+from tests.devices.conftest import launch
+from tunekit import checkpoint as checkpoints
 from tunekit.engine import Fitting, fit
 from tunekit.engine.recording import Recorder
 from tunekit.errors import Diverged
 from tunekit.fast import segments
+from tunekit.models import sharding
+from tunekit.models.sharding import choose_sharding, too_large
 from tunekit.tasks.image_classification import seen_through, view
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -175,3 +179,35 @@ def test_a_run_continues_on_a_gpu_with_the_same_losses(make: Callable[..., Fitti
     fit(parts)
     assert len(losses(whole)) == 6
     assert losses(parts) == pytest.approx(losses(whole), abs=1e-4)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one GPU")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_two_gpus_with_parts_of_a_model_train_as_two_with_whole_ones(
+    precision: str, checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    settings = {"steps": 8, "micro_batch": 2, "precision": precision, "save_every": 4, "keep": 9}
+    file = tiny.recipe(
+        tmp_path / "tiny.yaml", TASK, checkpoint("bert", dropout=False), data(TASK), **settings
+    )
+    jobs = [
+        {"recipe": str(file), "overrides": [f"train.shard={shard}"], "output": str(tmp_path / shard)}
+        for shard in ("off", "full")
+    ]
+    launch(2, jobs, tmp_path)
+    off, full = (
+        checkpoints.at_step(tmp_path / each / "checkpoints", 8).tensors("model") for each in ("off", "full")
+    )
+    assert difference(off, full) < (1e-4 if precision == "fp32" else BF16)
+
+
+def test_a_model_that_leaves_too_little_memory_is_shared_out(
+    make: Callable[..., Fitting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitting = make()
+    device = fitting.optimization.accelerator.device
+    assert not too_large(fitting.optimization.model, device)
+    monkeypatch.setattr(sharding, "SHARE", 1e-9)
+    assert too_large(fitting.optimization.model, device)
+    assert not choose_sharding("auto", fitting.optimization.model, device, 1)
+    assert choose_sharding("auto", fitting.optimization.model, device, 2)

@@ -17,6 +17,7 @@ CELLS = tiny.cells()
 FULL = ("token-classification", "bert")  # the cell in which memory runs out on the second process
 ROWS = 32
 LIMIT = 1e-6
+OF_FAMILY = sorted({family: (task, family) for task, family in CELLS}.values())  # one task of each
 
 WORKER = """
 import json, sys
@@ -24,9 +25,14 @@ from pathlib import Path
 from safetensors.torch import save_file
 from tests.building import gradients, make_fitting
 for folder, task, checkpoint, data in json.loads(Path(sys.argv[1]).read_text()):
-    fitting = make_fitting(Path(folder), task, Path(checkpoint), Path(data), batch_size=32)
+    shard = "full" if folder.endswith("-shared") else "off"
+    settings = {"batch_size": 32, "shard": shard}
+    fitting = make_fitting(Path(folder), task, Path(checkpoint), Path(data), **settings)
     accelerator = fitting.optimization.accelerator
     assert accelerator.num_processes == 2
+    assert fitting.optimization.sharded == (shard == "full")
+    if shard == "full" and accelerator.process_index == 1:
+        fitting.steps.most = 3  # more forwards than the other process has
     tried = []
     def fail_on_the_second(model, _, inputs):
         tried.append(len(inputs["input_ids"]))
@@ -104,8 +110,9 @@ def shared(
     root = tmp_path_factory.mktemp("shared")
     (root / "worker.py").write_text(WORKER)
     jobs = []
-    for task, family in CELLS:
-        folder = root / f"{task}-{family}"
+    cells = [(cell, "") for cell in CELLS] + [(cell, "-shared") for cell in OF_FAMILY]
+    for (task, family), way in cells:
+        folder = root / f"{task}-{family}{way}"
         folder.mkdir()
         jobs.append([str(folder), task, str(checkpoint(family, dropout=False)), str(rows(task))])
     full = root / f"{FULL[0]}-{FULL[1]}-full"
@@ -130,6 +137,23 @@ def test_gradients_do_not_depend_on_the_number_of_processes(
 
     alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
     together = load_file(shared / f"{task}-{family}" / "gradients.safetensors")
+    assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "family"), OF_FAMILY, ids=lambda value: value)
+def test_gradients_of_a_model_that_is_shared_out_are_those_of_a_whole_one(
+    task: str,
+    family: str,
+    shared: Path,
+    checkpoint: Callable[..., Path],
+    rows: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    from safetensors.torch import load_file
+
+    alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
+    together = load_file(shared / f"{task}-{family}-shared" / "gradients.safetensors")
     assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT
 
 

@@ -9,8 +9,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tunekit.errors import EnvironmentFailure, InputError, first_line
 
 NAME = re.compile(r"step-(\d{8})")
 SCHEMA = 2
+SHARDS = "shards"  # folder of the parts that several processes have written
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,72 @@ class Saved:
         document: dict[str, Any] = json.loads((self.path / "manifest.json").read_text())
         return document
 
-    def tensors(self, name: str) -> dict[str, Any]:
-        """The tensors of one file, by name, on the CPU.
+    def tensors(self, name: str, only: Collection[str] | None = None) -> dict[str, Any]:
+        """The tensors of one file, by name, on the CPU; parts that several processes wrote are joined.
 
         Raises:
             InputError: it holds something else, though the manifest says that it was written so.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        with self.opened(name) as file:
+            found = {key: file.get_tensor(key) for key in file.keys() if only is None or key in only}  # noqa: SIM118
+        return found | joined(self.path / SHARDS, f"{name}.", only)
+
+    def shapes(self, name: str) -> dict[str, tuple[int, ...]]:
+        """The shapes of the tensors that `tensors` gives."""
+        with self.opened(name) as file:
+            found = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        return found | {
+            key: tuple(each.size) for key, each in parts_in(self.path / SHARDS, f"{name}.").items()
+        }
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Any]:
+        """One file, to read tensors from; see `tensors`."""
+        from safetensors import SafetensorError, safe_open
 
         file = self.path / f"{name}.safetensors"
         try:
-            return load_file(file)
+            with safe_open(file, "pt") as opened:
+                yield opened
         except SafetensorError as error:
             raise InputError(
                 f"{file} is no safetensors file ({first_line(error)}), and was not written by tunekit; "
                 f"delete {self.path}, and run the same command again"
             ) from None
+
+
+def parts_in(folder: Path, prefix: str) -> dict[str, Any]:
+    """What is known of the tensors whose parts are in a folder, if there is one, by name after a prefix."""
+    from torch.distributed.checkpoint import HuggingFaceStorageReader
+
+    if not folder.exists():
+        return {}
+    about = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+    return {key.removeprefix(prefix): each for key, each in about.items() if key.startswith(prefix)}
+
+
+def joined(folder: Path, prefix: str, only: Collection[str] | None) -> dict[str, Any]:
+    """The tensors whose parts are in a folder, if there is one, put together."""
+    import torch
+
+    about = parts_in(folder, prefix)
+    found = {
+        key: torch.empty(each.size, dtype=each.properties.dtype)
+        for key, each in about.items()
+        if only is None or key in only
+    }
+    if found:
+        read_into({prefix + key: tensor for key, tensor in found.items()}, folder)
+    return found
+
+
+def read_into(tensors: Mapping[str, Any], folder: Path) -> None:
+    """Fill tensors, or this process's parts of them, from the safetensors files in a folder."""
+    from torch.distributed.checkpoint import HuggingFaceStorageReader, load
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads by itself
+        load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=True)
 
 
 def save(
@@ -58,8 +109,11 @@ def save(
     tensors: Mapping[str, Mapping[str, Any]],
     state: Mapping[str, Any],
     best: int | None = None,
+    parts: Callable[[Path], Mapping[str, Any]] = lambda _: {},
 ) -> Saved:
     """Write a checkpoint, which needs that of step `best` too; when this returns, it survives a power cut.
+
+    `parts` writes what others add to the folder, and returns the size and sha256 of these files.
 
     Raises:
         EnvironmentFailure: it could not be written; what was there before is intact.
@@ -77,7 +131,7 @@ def save(
             )
         files = {
             path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in beside.iterdir()
-        }
+        } | {**parts(beside)}
         manifest = {"schema": SCHEMA, "step": step, "best": best, "state": dict(state), "files": files}
         (beside / "manifest.json").write_text(json.dumps(sealed(manifest), indent=1))
         for path in [*beside.iterdir(), beside]:

@@ -37,6 +37,16 @@ def process_index() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def local_index() -> int:
+    """This process's number among those of the run on this machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def local_count() -> int:
+    """How many processes of the run are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def processor(fact: str) -> str:
     """A fact about the CPU, such as `model name`, as the system gives it; empty where it does not."""
     try:

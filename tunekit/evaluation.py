@@ -5,8 +5,7 @@ in fp32, so that scores and answers are those of the saved model wherever it is 
 """
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,15 +14,13 @@ from typing import Any
 import numpy as np
 
 from tunekit import metrics, stats
-from tunekit.data.batches import Index, collate, pack, pad_token_of
 from tunekit.data.load import Rows, given_only
 from tunekit.data.windows import Encoded, encode
 from tunekit.errors import InputError, first_line
+from tunekit.models.outputs import Outputs, computed
+from tunekit.models.together import from_first
 from tunekit.stats import Estimate
 from tunekit.tasks.base import Answer, Task
-
-CPU_TOKENS, GPU_TOKENS = 1024, 65536  # padded tokens per batch
-CPU_WRITTEN, GPU_WRITTEN = 8192, 262144  # the same, where an answer takes many small forwards
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,24 @@ def evaluate(
 ) -> Scores:
     """Answer every row and judge the answers against the raw rows; `encoded` are their windows, if known.
 
-    With `tune` the task first chooses its decision on these rows.
+    With `tune` the task first chooses its decision on these rows. Of several processes the first needs the
+    rows, and the others only the windows; all get the metrics, and the first the predictions too.
     """
     encoded = encoded or encode(task, rows, targets=False)
-    answers = decoded(task, model, rows, encoded, accelerator=accelerator, tick=tick)
+    outputs = computed(task, model, encoded, accelerator=accelerator, tick=tick)
+    scores = None if outputs is None else scored(task, rows, encoded, outputs, further, tune=tune)
+    if accelerator is None or accelerator.num_processes == 1:
+        assert scores is not None
+        return scores
+    found, cut, task.decision = from_first(scores and (scores.metrics, scores.truncated, task.decision))
+    return scores or Scores(found, [], cut)
+
+
+def scored(
+    task: Task, rows: Rows, encoded: Encoded, outputs: Outputs, further: Sequence[str], *, tune: bool
+) -> Scores:
+    """What answers are worth, given the outputs of all windows."""
+    answers = decoded(task, rows, encoded, outputs)
     references = [task.reference(row) for row in rows]
     if tune:
         task.decision = task.tune(answers, references)
@@ -66,90 +77,19 @@ def evaluate(
 
 def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:
     """One answer per row, in order. The rows need no targets."""
-    return [task.decide(a) for a in decoded(task, model, rows, encode(task, rows, targets=False))]
+    encoded = encode(task, rows, targets=False)
+    outputs = computed(task, model, encoded)
+    assert outputs is not None
+    return [task.decide(answer) for answer in decoded(task, rows, encoded, outputs)]
 
 
-def decoded(
-    task: Task,
-    model: Any,
-    rows: Rows,
-    encoded: Encoded,
-    *,
-    accelerator: Any = None,
-    tick: Callable[[], None] = lambda: None,
-) -> list[Answer]:
-    """The answers to encoded rows, undecided; several processes share the work, and all get all answers.
-
-    `tick` is called between batches, and may raise to stop.
-    """
-    import torch
-
-    device = next(model.parameters()).device
-    processes = accelerator.num_processes if accelerator else 1
-    batches = pack(task.work(encoded.lengths), batch_tokens(device.type, writes=task.writes))
-    outputs: dict[int, dict[str, Any]] = {}
-    training = model.training
-    model.eval()
-    own = nullcontext() if task.writes else plain_attention(model, device)
-    with torch.inference_mode(), own:
-        for batch in batches[accelerator.process_index if accelerator else 0 :: processes]:
-            tick()
-            outputs |= run_batch(task, model, encoded, batch, device)
-    model.train(training)
-    if processes > 1:
-        from accelerate.utils import gather_object
-
-        outputs = {window: row for part in gather_object([outputs]) for window, row in part.items()}
+def decoded(task: Task, rows: Rows, encoded: Encoded, outputs: Outputs) -> list[Answer]:
+    """The answers to rows in order, undecided, given the outputs of all their windows."""
     bounds = zip(encoded.first[:-1], encoded.first[1:], strict=True)
     return [
         task.decode(row, [replace(encoded.windows[w], outputs=outputs[w]) for w in range(begin, end)])
         for row, (begin, end) in zip(given_only(rows, type(task)), bounds, strict=True)
     ]
-
-
-def batch_tokens(device: str, *, writes: bool) -> int:
-    """Padded tokens of a batch."""
-    if writes:
-        return CPU_WRITTEN if device == "cpu" else GPU_WRITTEN
-    return CPU_TOKENS if device == "cpu" else GPU_TOKENS
-
-
-@contextmanager
-def plain_attention(model: Any, device: Any) -> Iterator[None]:
-    """On CPUs compute attention as plain products: in small batches that is faster than torch's fused one.
-
-    What writes keeps the fused one: it repeats no keys for groups of heads, token after token.
-    """
-    before = getattr(model.config, "_attn_implementation", None)
-    if device.type != "cpu" or before in (None, "eager"):
-        yield
-        return
-    model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
-
-
-def run_batch(
-    task: Task, model: Any, encoded: Encoded, batch: Index, device: Any
-) -> dict[int, dict[str, Any]]:
-    """The outputs of each window of a batch, as numpy arrays; a batch that does not fit is halved."""
-    from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
-
-    inputs = collate(encoded.windows.take(batch), pad_token_of(task.processor), left=task.pads_left)
-    try:
-        tensors = task.predict(model, {key: value.to(device) for key, value in inputs.items()})
-        arrays = {key: value.cpu().numpy() for key, value in tensors.items()}
-    except RuntimeError as error:
-        if len(batch) == 1 or not should_reduce_batch_size(error):
-            raise
-        arrays = None
-    if arrays is None:  # here, where the failed forward is no longer held
-        clear_device_cache(garbage_collection=True)
-        halves = np.array_split(batch, 2)
-        return {k: v for half in halves for k, v in run_batch(task, model, encoded, half, device).items()}
-    return {int(window): {key: array[n] for key, array in arrays.items()} for n, window in enumerate(batch)}
 
 
 def baselines(task: Task, rows: Rows) -> dict[str, Estimate]:

@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from tunekit.errors import TunekitError
 from tunekit.evaluation import baselines, predict
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import save_finetuned
+from tunekit.models.sharding import is_sharded, whole_weights
+from tunekit.models.together import from_first
 from tunekit.tasks.base import Answer, Task
 
 ROWS = 16  # that the loaded model must answer the same
@@ -25,35 +27,44 @@ def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
     optimization, run = fitting.optimization, fitting.run
     task, model = optimization.task, optimization.model
     fitting.tick()  # a signal that came with the last step
-    if run.writes:
-        export(run.model, task, name, model, fitting.validation or splits["train"])
+    rows = (fitting.validation or splits["train"])[:ROWS]
+    if is_sharded(model):  # then all must answer, and give their parts of the weights
+        rows = from_first(rows)
+    if run.writes or is_sharded(model):
+        export(run.model, task, name, model, rows, writes=run.writes)
     if "test" in splits:
         rows = splits["test"]
-        run.write_scores("test", fitting.score(rows), baselines(task, rows))
+        scores = fitting.score("test", rows)
+        if run.writes:
+            run.write_scores("test", scores, baselines(task, rows))
     best = fitting.state.best
     run.record(steps=fitting.state.step, best=asdict(best) if best else None)
 
 
-def export(folder: Path, task: Task, name: str, model: Any, rows: Rows) -> None:
-    """Write the model folder, load it again, and compare answers on a few rows.
+def export(folder: Path, task: Task, name: str, model: Any, rows: Rows, *, writes: bool = True) -> None:
+    """Write the model folder, load it again, and compare answers to a few rows.
+
+    All processes of a model that is shared out must take part, of which one `writes`.
 
     Raises:
         TunekitError: the loaded model answers differently.
     """
+    wanted, weights = predict(task, model, rows), whole_weights(model, wanted=writes)
+    if not writes:
+        return
     beside = folder.with_name(f".{folder.name}.tmp")
     make_private(beside)
-    save_finetuned(beside, task, name, model)
-    verify(beside, task, model, rows[:ROWS])
+    save_finetuned(beside, task, name, model, weights)
+    verify(beside, rows, wanted)
     share_as_around(beside)
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
 
 
-def verify(folder: Path, task: Task, model: Any, rows: Rows) -> None:
-    """Compare the answers of a model in memory with those of its folder on disk."""
-    _, loaded_task = load_task(folder)
-    loaded = load_weights(folder, loaded_task)
-    wanted, got = predict(task, model, rows), predict(loaded_task, loaded, rows)
+def verify(folder: Path, rows: Rows, wanted: Sequence[Answer]) -> None:
+    """Compare the answers of the model in a folder with those of the model in memory."""
+    _, task = load_task(folder)
+    got = predict(task, load_weights(folder, task), rows)
     for row, before, after in zip(rows, wanted, got, strict=True):
         if not same(before, after):
             raise TunekitError(

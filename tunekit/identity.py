@@ -17,6 +17,7 @@ MAY_CHANGE = {  # keys that do not change the result of a run that is continued
     ("train", "log_every"),
     ("train", "save_every"),
     ("train", "keep"),
+    ("train", "shard"),
 }
 
 

@@ -19,7 +19,16 @@ from tunekit.hub.fetch import File, fetch_all
 from tunekit.hub.lock import lock_of
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
-from tunekit.prepare import Prepared, already_finished, assemble, check, named_checkpoint, reported
+from tunekit.prepare import (
+    Once,
+    Prepared,
+    already_finished,
+    assemble,
+    check,
+    named_checkpoint,
+    prepared_once,
+    reported,
+)
 from tunekit.recipe import Recipe
 from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, check_links, choose
@@ -48,23 +57,18 @@ def finetune(
         Diverged: the loss or a gradient is not finite.
     """
     configure()
-    settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
-    refuse_several(settings)
-    stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
-    run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
-    begin_from = named_checkpoint(resume)
-    if already_finished(run, settings, resume=resume, overwrite=overwrite):
-        push_if_named(run, settings)
+    with prepared_once() as once:
+        settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
+        refuse_several(settings)
+        stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
+        run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
+        begin_from = named_checkpoint(resume)
+        finished = once.idle or already_finished(run, settings, resume=resume, overwrite=overwrite)
+        prepared = None if finished else prepare(settings, run, once, overwrite=overwrite, dry_run=dry_run)
+    if dry_run and not finished:
         return run
-    check_card(settings.hub)
-    prepared = check(settings, run, overwrite=overwrite)
-    if run.writes:
-        check_rights(settings.hub)
-    if run.status == "new":
-        out.say(MORE)
-    if dry_run:
-        return run
-    train(prepared, run, begin_from, overwrite=overwrite)
+    if prepared is not None:
+        train(prepared, run, begin_from, once, overwrite=overwrite)
     push_if_named(run, settings)
     return run
 
@@ -82,12 +86,32 @@ def refuse_several(settings: Recipe) -> None:
         )
 
 
-def train(prepared: Prepared, run: Run, begin_from: Saved | None = None, *, overwrite: bool = False) -> None:
+def prepare(settings: Recipe, run: Run, once: Once, *, overwrite: bool, dry_run: bool) -> Prepared:
+    """Check all that can be checked, and leave what is prepared to the other processes of this machine."""
+    check_card(settings.hub)
+    prepared = check(settings, run, overwrite=overwrite, known=once.data)
+    if run.writes:
+        check_rights(settings.hub)
+    if run.status == "new":
+        out.say(MORE)
+    if not dry_run:
+        once.share(prepared.task, prepared.data)
+    return prepared
+
+
+def train(
+    prepared: Prepared,
+    run: Run,
+    begin_from: Saved | None = None,
+    once: Once | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
     """Train what has been checked, evaluate it, and write what a run leaves."""
     with run.lock(), StopSignals() as signals:
         run.begin(prepared.rerunnable, overwrite=overwrite)
         with run.kept():
-            fitting = assemble(prepared, run, signals, begin_from)
+            fitting = assemble(prepared, run, signals, begin_from, once)
             with followed(run, prepared.recipe):
                 fit(fitting)
                 finish(fitting, prepared.recipe.task.name, prepared.data.splits)

@@ -6,6 +6,7 @@ neither the plan nor the sum of the gradients.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -145,9 +146,8 @@ class Steps:
 
     def divide(self, windows: Index, epoch: int) -> list[Micro]:
         """Cut windows into forwards."""
-        if not len(windows):  # more processes than windows: every process must take part in the exchange
-            stand_in = np.flatnonzero(self.encoded.counts)[:1]
-            return [self.micro(stand_in, epoch, 0)]
+        if not len(windows):  # more processes than windows: every process must make a forward
+            return [self.stand_in(epoch)]
         lengths = self.encoded.lengths[windows]
         groups = (
             cut_by_count(lengths, self.most)
@@ -158,6 +158,20 @@ class Steps:
             self.micro(windows[group], epoch, int(self.encoded.counts[windows[group]].sum()))
             for group in groups
         ]
+
+    def idle(self, number: int) -> Micro:
+        """A small forward that counts for nothing, for a step in which others make more."""
+        return self.stand_in(number // self.per_epoch)
+
+    def stand_in(self, epoch: int) -> Micro:
+        """A forward whose loss does not count."""
+        return self.micro(self.shortest, epoch, 0)
+
+    @cached_property
+    def shortest(self) -> Index:
+        """The shortest window that has anything to learn."""
+        taught = np.flatnonzero(self.encoded.counts)
+        return taught[[self.encoded.lengths[taught].argmin()]]
 
     def micro(self, windows: Index, epoch: int, count: int) -> Micro:
         """The windows of a forward with their inputs, changed at random here or later."""

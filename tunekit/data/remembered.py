@@ -26,7 +26,7 @@ from tunekit.console import out
 from tunekit.data.drawing import Rows
 from tunekit.data.flat import Column, Lists, Numbers, Windows
 from tunekit.data.windows import Encoded, encode
-from tunekit.environment import process_index
+from tunekit.environment import local_index
 from tunekit.tasks.base import Task
 
 SWITCH = "TUNEKIT_CACHE"  # 0: nothing is kept or looked for
@@ -51,7 +51,7 @@ def encode_once(task: Task, rows: Rows, rows_print: str) -> Encoded:
     found = look_up(folder, key, rows)
     if found is None:
         found = encode(task, rows, targets=True)
-        if found.facts()["tokens"] >= FEWEST_TOKENS and process_index() == 0:
+        if found.facts()["tokens"] >= FEWEST_TOKENS and local_index() == 0:
             keep(folder, key, found)
     return found
 

@@ -12,13 +12,15 @@ from tunekit.data.load import Rows
 from tunekit.data.windows import Encoded, encode
 from tunekit.engine.display import Display
 from tunekit.engine.optimization import Optimization
-from tunekit.engine.saving import Saver, best_weights, choose_step
+from tunekit.engine.saving import Saver, best_saved, choose_step
+from tunekit.engine.shards import Writers
 from tunekit.engine.signals import StopSignals
-from tunekit.engine.state import Best, State, restore, set_weights, snapshot
+from tunekit.engine.state import Best, State, give_weights, restore, snapshot
 from tunekit.engine.steps import Progress, Watch, any_process, run_steps
 from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, baselines, evaluate
 from tunekit.identity import origin
+from tunekit.models.together import from_first
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
 from tunekit.stats import Estimate
@@ -41,12 +43,13 @@ class Fitting:
     state: State = field(default_factory=State)
     signals: StopSignals = field(default_factory=StopSignals)
     display: Display = field(default_factory=Display)
-    windows: Encoded | None = None  # of the validation rows, once they are needed
+    windows: dict[str, Encoded] = field(default_factory=dict)  # by split that is scored, once they are needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
 
     def __post_init__(self) -> None:
-        self.saver = Saver(self.run, self.section.keep)
+        shared = self.optimization.sharded
+        self.saver = Saver(self.run, self.section.keep, Writers() if shared else None)
         self.watch = Watch(self.optimization, self.steps)
 
     @property
@@ -64,16 +67,14 @@ class Fitting:
 
         The first process chooses; what comes after is dropped when all have read theirs.
         """
-        from accelerate.utils import broadcast_object_list
-
         accelerator = self.optimization.accelerator
-        chosen: list[int | None] = [None]
-        if self.run.writes:
-            chosen = [choose_step(self.run.checkpoints, self.begin_from, self.origin)]
+        if self.saver.writers:
+            self.saver.writers.meet_in(self.run.checkpoints)
+        chosen = choose_step(self.run.checkpoints, self.begin_from, self.origin) if self.run.writes else None
         if accelerator.num_processes > 1:
-            broadcast_object_list(chosen)
-        if chosen[0] is not None:
-            saved = checkpoint.at_step(self.run.checkpoints, chosen[0])
+            chosen = from_first(chosen)
+        if chosen is not None:
+            saved = checkpoint.at_step(self.run.checkpoints, chosen)
             self.state = restore(saved, self.optimization)
             self.steps.most, self.steps.budget, self.steps.shrunk = self.state.pieces or (
                 self.steps.most,
@@ -176,22 +177,23 @@ class Fitting:
             return False
         self.watch.check()
         start = now()
-        self.windows = self.windows or encode(self.optimization.task, self.validation, targets=False)
-        scores = self.score(self.validation, self.windows, tune=True)
+        scores = self.score("validation", self.validation, tune=True)
         self.run.add_seconds(evaluation=now() - start)
         self.display.began += now() - start  # the rate shown is that of training
         values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
         self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
         return self.judge(scores)
 
-    def score(self, rows: Rows, encoded: Encoded | None = None, *, tune: bool = False) -> Scores:
-        """Answer and judge rows with the model as it is."""
+    def score(self, split: str, rows: Rows, *, tune: bool = False) -> Scores:
+        """Answer and judge the rows of a split with the model as it is."""
+        if split not in self.windows:
+            self.windows[split] = encode(self.optimization.task, rows, targets=False)
         return evaluate(
             self.optimization.task,
             self.optimization.model,
             rows,
             further=self.further,
-            encoded=encoded,
+            encoded=self.windows[split],
             tune=tune,
             accelerator=self.optimization.accelerator,
             tick=self.tick,
@@ -204,23 +206,19 @@ class Fitting:
             raise InputError(
                 f"train.best {self.metric!r} is no metric of this run; there are {known}; name one"
             )
-        estimate = scores.metrics[self.metric]
-        best = self.state.best
-        measure = self.optimization.task.measure
-        better = best is None or measure.better(self.metric, estimate.value, best.value)
+        estimate, best, task = scores.metrics[self.metric], self.state.best, self.optimization.task
+        better = best is None or task.measure.better(self.metric, estimate.value, best.value)
         improved = math.isfinite(estimate.value) and better
         self.state.evaluated = self.state.step
         self.state.stale = 0 if improved else self.state.stale + 1
         if improved:
-            decision = self.optimization.task.decision
-            self.state.best = Best(self.metric, estimate.value, self.state.step, decision)
-            task = self.optimization.task
-            self.baselines = self.baselines or baselines(task, self.validation)
-            self.run.write_scores("validation", scores, self.baselines)
+            self.state.best = Best(self.metric, estimate.value, self.state.step, task.decision)
+            if self.run.writes:
+                self.baselines = self.baselines or baselines(task, self.validation)
+                self.run.write_scores("validation", scores, self.baselines)
         patience = self.section.early_stopping
-        self.state.over = (
-            patience is not None and self.state.stale >= patience and self.state.step < self.total
-        )
+        patient = patience is None or self.state.stale < patience
+        self.state.over = not patient and self.state.step < self.total
         self.display.score = f"{self.metric} {estimate.value:.4f}"
         mark = " (best so far)" if improved else " (stopping early)" if self.state.over else ""
         out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.display.score}{mark}")
@@ -251,7 +249,7 @@ class Fitting:
             self.state.pieces = (self.steps.most, self.steps.budget, True)
         tensors, document = snapshot(self.state, self.optimization)
         document |= {"plan": self.steps.position(self.state.step), "origin": self.origin}
-        if self.run.writes:
+        if self.run.writes or self.optimization.sharded:
             start = now()
             best = self.state.best.step if self.state.best else None
             self.saver.save(self.state.step, tensors, document, best)
@@ -270,7 +268,7 @@ class Fitting:
         if best is not None:
             self.optimization.task.decision = best.decision
         if best is not None and best.step != self.state.step:
-            set_weights(self.optimization.model, best_weights(self.run.checkpoints, best.step))
+            give_weights(self.optimization, lambda: best_saved(self.run.checkpoints, best.step))
 
 
 def fit(fitting: Fitting) -> None:

@@ -4,8 +4,10 @@ import math
 from typing import Any
 
 from tunekit.data.batches import Micro, Step
+from tunekit.engine.exchange import Exchange
 from tunekit.fast import Fast
 from tunekit.models.precision import Precision
+from tunekit.models.sharding import is_sharded, whole
 from tunekit.tasks.base import Inputs, Task
 
 
@@ -33,20 +35,29 @@ class Optimization:
         self.task, self.optimizer, self.schedule = task, optimizer, schedule
         self.accelerator, self.precision = accelerator, precision
         self.max_grad_norm, self.fast = max_grad_norm or math.inf, fast
-        self.model = model.to(accelerator.device)
+        self.model, self.sharded = model.to(accelerator.device), is_sharded(model)
         self.scaler = torch.amp.GradScaler(precision.device, enabled=precision.scales)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         fused = isinstance(optimizer, torch.optim.AdamW) and all(g["fused"] for g in optimizer.param_groups)
         self.fused = fused and not precision.scales
         self.deferred = self.fused and accelerator.device.type == "cuda"
         self.bad = torch.zeros((), device=accelerator.device)  # 1 once gradients were not finite
+        shares = accelerator.num_processes > 1 and not self.sharded  # else the model sums them itself
+        self.exchange = Exchange(self.parameters) if shares else None
 
     def gradients(self, step: Step) -> Any:
-        """Sum the gradients of this process's micro-batches; return its part of the step's loss, shape ()."""
+        """Sum the gradients of this process's micro-batches; return its part of the step's loss, shape ().
+
+        Those of other processes are added in the last backward, and are complete when `exchanged` returns.
+        """
         import torch
 
+        if self.exchange:
+            self.exchange.begin()
         total = torch.zeros((), device=self.accelerator.device)
-        for micro in step.micros:
+        for number, micro in enumerate(step.micros, 1):
+            if self.exchange and number == len(step.micros):
+                self.exchange.last()
             with torch.enable_grad():
                 loss = self.loss(*self.placed(micro)) * (micro.count / max(1, step.total))
                 self.scaler.scale(loss).backward()
@@ -68,14 +79,14 @@ class Optimization:
         with self.precision.autocast(), self.fast.active(layout):
             return self.task.loss(self.model, inputs)
 
-    def exchange(self) -> None:
-        """Sum the gradients over all processes, in one message."""
-        import torch
+    @property
+    def reads(self) -> bool:
+        """Whether this process reads checkpoints: of whole models the first one does, and sends them."""
+        return self.sharded or bool(self.accelerator.is_main_process)
 
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        together = self.accelerator.reduce(torch.cat([each.flatten() for each in gradients]), "sum")
-        for each, part in zip(gradients, together.split([g.numel() for g in gradients]), strict=True):
-            each.copy_(part.view_as(each))
+    def exchanged(self, *, failed: bool) -> bool:
+        """Wait for the sum of the gradients over all processes; tell whether any of them `failed`."""
+        return self.exchange.finish(failed=failed) if self.exchange else failed
 
     def update(self) -> Any:
         """Clip the gradients and move the weights; return the gradients' norm before clipping, shape ().
@@ -90,7 +101,7 @@ class Optimization:
                 self.schedule.step()
             return norm
         self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm)
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.parameters, self.max_grad_norm))
         if math.isfinite(norm):
             self.scaler.step(self.optimizer)
             self.schedule.step()
@@ -108,7 +119,7 @@ class Optimization:
         import torch
 
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = whole(torch.nn.utils.get_total_norm(gradients))
         self.bad.copy_(torch.maximum(self.bad, (~norm.isfinite()).to(self.bad.dtype)))
         self.optimizer.grad_scale = (norm / self.max_grad_norm).clamp(min=1.0)
         self.optimizer.found_inf = self.bad

@@ -3,12 +3,15 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread, get_native_id
 from typing import Any
 
 from tunekit import checkpoint
+from tunekit.checkpoint import SHARDS
 from tunekit.console import out
+from tunekit.engine.shards import Shapes, Writers, apart, refused
 from tunekit.errors import EnvironmentFailure, InputError, explain
 from tunekit.run import Run
 
@@ -21,8 +24,8 @@ Tensors = Mapping[str, Mapping[str, Any]]  # by file and name
 class Saver:
     """Writes a run's checkpoints in the background; what fails there is raised here, at the next call."""
 
-    def __init__(self, run: Run, keep: int) -> None:
-        self.run, self.keep = run, keep
+    def __init__(self, run: Run, keep: int, writers: Writers | None = None) -> None:
+        self.run, self.keep, self.writers = run, keep, writers
         self.thread: Thread | None = None
         self.copies: Tensors = {}  # memory of the last copy, which the next one is written over
         self.failure: BaseException | None = None
@@ -33,23 +36,42 @@ class Saver:
         Where memory has no room for a copy, training waits until it is written.
         """
         self.wait()
+        tensors, shapes = apart(tensors) if self.writers else (tensors, {})
         beside = bool(self.copies) or size(tensors) * ROOM < free_memory()
         content = self.copies = copied(tensors, self.copies) if beside else tensors
-        self.thread = Thread(target=self.write, args=(step, content, state, best), name="checkpoint")
+        self.thread = Thread(target=self.write, args=(step, content, shapes, state, best), name="checkpoint")
         self.thread.start()
         if not beside:
             self.wait()
 
-    def write(self, step: int, tensors: Tensors, state: Mapping[str, Any], best: int | None) -> None:
-        """Write a checkpoint after the log that it counts the rows of, and keep what goes wrong."""
+    def write(
+        self, step: int, tensors: Tensors, shapes: Shapes, state: Mapping[str, Any], best: int | None
+    ) -> None:
+        """Write a checkpoint, or this process's part of it, and keep what goes wrong."""
         give_way()
+        mine = {file: content for file, content in tensors.items() if file != SHARDS}
+        parts = Parts(self.writers, tensors.get(SHARDS, {}), shapes)
+        try:
+            if self.run.writes:
+                self.lead(step, mine, state, best, parts)
+            else:
+                parts.add(None)
+        except OSError as error:
+            self.failure = refused(step, error)
+        except BaseException as error:
+            self.failure = error
+
+    def lead(
+        self, step: int, tensors: Tensors, state: Mapping[str, Any], best: int | None, parts: "Parts"
+    ) -> None:
+        """Write a checkpoint after the log that it counts the rows of, with the parts of others."""
         try:
             if self.run.log_path.exists():
                 checkpoint.flush(self.run.log_path)
-            checkpoint.save(self.run.checkpoints, step, tensors, state, best)
-            checkpoint.prune(self.run.checkpoints, self.keep, best)
-        except BaseException as error:
-            self.failure = error
+            checkpoint.save(self.run.checkpoints, step, tensors, state, best, parts.add)
+        finally:
+            parts.call_off()
+        checkpoint.prune(self.run.checkpoints, self.keep, best)
 
     def check(self) -> None:
         """Raise what went wrong in the background, if anything did."""
@@ -77,6 +99,26 @@ class Saver:
             if sys.exc_info()[1] is None:
                 raise
             out.warn(explain(error)[0])
+
+
+@dataclass
+class Parts:
+    """A process's part of a checkpoint; where nobody shares the model, it has none."""
+
+    writers: Writers | None
+    tensors: Mapping[str, Any]
+    shapes: Shapes
+    waited_for: bool = True
+
+    def add(self, folder: Path | None) -> dict[str, Any]:
+        """Write it into the folder that the first process names; what is known of all files."""
+        self.waited_for = False
+        return self.writers.write(folder, self.tensors, self.shapes) if self.writers else {}
+
+    def call_off(self) -> None:
+        """Let the others know that the first process has failed before it was their turn."""
+        if self.waited_for:
+            self.add(None)
 
 
 def size(tensors: Tensors) -> int:
@@ -141,8 +183,8 @@ def choose_step(folder: Path, asked: checkpoint.Saved | None, origin: Mapping[st
     return None if saved is None else saved.step
 
 
-def best_weights(folder: Path, step: int) -> dict[str, Any]:
-    """The weights of the best checkpoint, verified.
+def best_saved(folder: Path, step: int) -> checkpoint.Saved:
+    """The best checkpoint, verified.
 
     Raises:
         EnvironmentFailure: it has been damaged since it was written.
@@ -154,4 +196,4 @@ def best_weights(folder: Path, step: int) -> dict[str, Any]:
             f"{saved.path}, the best checkpoint, has been damaged since it was written ({wrong}); "
             "the same command continues from the newest one that is whole"
         )
-    return saved.tensors("model")
+    return saved

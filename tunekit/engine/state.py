@@ -1,12 +1,14 @@
 """What a run must remember to continue exactly: progress as JSON, weights and moments as tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tunekit.checkpoint import Saved
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
+from tunekit.engine.shards import is_part, read_parts
+from tunekit.models.together import from_first, send, tensors_from_first
 
 
 @dataclass
@@ -50,13 +52,27 @@ def weights(model: Any) -> dict[str, Any]:
     return {name: parameter.detach() for name, parameter in model.named_parameters()} | buffers
 
 
-def set_weights(model: Any, tensors: Mapping[str, Any]) -> None:
-    """Copy weights that `weights` gave into a model."""
+def set_weights(model: Any, saved: Saved) -> None:
+    """Give a model a checkpoint's weights; one that is shared out reads each process's part."""
     import torch
 
+    mine = weights(model)
+    parts = {name: tensor for name, tensor in mine.items() if is_part(tensor)}
+    whole = {name: tensor for name, tensor in mine.items() if name not in parts}
+    if parts:
+        read_parts(saved, "model", parts)
+    found = saved.tensors("model", whole.keys()) if whole else {}
     with torch.no_grad():
-        for name, tensor in weights(model).items():
-            tensor.copy_(tensors[name])
+        for name, tensor in whole.items():
+            tensor.copy_(found[name])
+
+
+def give_weights(optimization: Optimization, find: Callable[[], Saved]) -> None:
+    """Give a model the weights of a checkpoint that those who read it can find."""
+    if optimization.reads:
+        set_weights(optimization.model, find())
+    if optimization.exchange:
+        send(weights(optimization.model).values())
 
 
 def moments(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -70,6 +86,24 @@ def moments(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         for key, value in values.items():
             (tensors if torch.is_tensor(value) else plain)[f"{parameter}.{key}"] = value
     return tensors, {"values": plain, "groups": document["param_groups"]}
+
+
+def read_moments(optimizer: Any, saved: Saved) -> dict[str, Any]:
+    """The tensors of an optimizer's state in a checkpoint, shared out as its parameters are."""
+    import torch
+
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if not any(map(is_part, parameters)):
+        return saved.tensors("optimizer")
+    parts, others = {}, set()
+    for name, shape in saved.shapes("optimizer").items():
+        parameter = parameters[int(name.split(".")[0])]
+        if shape == tuple(parameter.shape) and is_part(parameter):
+            parts[name] = torch.zeros_like(parameter, requires_grad=False)
+        else:
+            others.add(name)
+    read_parts(saved, "optimizer", parts)
+    return parts | saved.tensors("optimizer", others)
 
 
 def set_moments(optimizer: Any, tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
@@ -102,9 +136,15 @@ def restore(saved: Saved, optimization: Optimization) -> State:
 
     On another number of processes the random states are not those of an uninterrupted run.
     """
-    document = saved.manifest()["state"]
-    set_weights(optimization.model, saved.tensors("model"))
-    set_moments(optimization.optimizer, saved.tensors("optimizer"), document["optimizer"])
+    reads, optimizer = optimization.reads, optimization.optimizer
+    give_weights(optimization, lambda: saved)
+    document = saved.manifest()["state"] if reads else None
+    tensors = read_moments(optimizer, saved) if reads else {}
+    if optimization.exchange:
+        document = from_first(document)
+        tensors = tensors_from_first(tensors, optimization.accelerator.device)
+    assert document is not None
+    set_moments(optimizer, tensors, document["optimizer"])
     schedule = optimization.schedule
     schedule.load_state_dict({**schedule.state_dict(), **document["schedule"]})
     optimization.scaler.load_state_dict(document["scaler"])

@@ -56,7 +56,8 @@ def run_steps(
 
 def make(optimization: Optimization, steps: Steps, step: Step) -> tuple[Any, Any]:
     """Make a step; this process's part of its loss, and the norm of the gradients, shape () each."""
-    loss = gradients_or_less(optimization, steps, step)
+    compute = gradients_together if optimization.sharded else gradients_or_less
+    loss = compute(optimization, steps, step)
     return loss, optimization.update()
 
 
@@ -97,8 +98,8 @@ def gradients_or_less(optimization: Optimization, steps: Steps, step: Step) -> A
     before = random_state()
     while True:
         loss = gradients_unless_full(optimization, step)
-        if not any_process(optimization, loss is None):
-            break
+        if not optimization.exchanged(failed=loss is None):
+            return loss
         optimization.forget()
         if loss is None and not steps.shrink(step.micros):
             shorter = "lower task.max_length or " if hasattr(steps.task.options, "max_length") else ""
@@ -110,9 +111,40 @@ def gradients_or_less(optimization: Optimization, steps: Steps, step: Step) -> A
         set_random_state(before)
         epoch = step.number // steps.per_epoch
         step.micros = [smaller for micro in step.micros for smaller in steps.divide(micro.windows, epoch)]
-    if optimization.accelerator.num_processes > 1:
-        optimization.exchange()
-    return loss
+
+
+def gradients_together(optimization: Optimization, steps: Steps, step: Step) -> Any:
+    """The same with a model that is shared out: every process makes as many forwards as the busiest.
+
+    Raises:
+        EnvironmentFailure: memory ran out. The others are in the middle of what they compute together, so
+            the step cannot be made again.
+    """
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    device = optimization.accelerator.device
+    most = highest(len(step.micros), device)
+    idle = [steps.idle(step.number) for _ in range(most - len(step.micros))]
+    step.micros = [*step.micros, *idle]
+    try:
+        return optimization.gradients(step)
+    except RuntimeError as error:
+        if not should_reduce_batch_size(error):
+            raise
+        widest = max(len(micro.windows) for micro in step.micros)
+        raise EnvironmentFailure(
+            f"memory ran out in step {step.number + 1}, which a model that is shared out cannot make again; "
+            f"set train.micro_batch below {widest} (windows per forward now), and run the same command again"
+        ) from None
+
+
+def highest(mine: int, device: Any) -> int:
+    """The highest of all processes' numbers."""
+    import torch
+
+    number = torch.tensor(mine, device=device)
+    torch.distributed.all_reduce(number, torch.distributed.ReduceOp.MAX)
+    return int(number)
 
 
 def gradients_unless_full(optimization: Optimization, step: Step) -> Any:

@@ -261,9 +261,12 @@ def head_parameters(model: Any) -> list[tuple[str, Any]]:
     return outside if len(outside) < len(named) else []
 
 
-def save_finetuned(folder: Path, task: Task, name: str, model: Any) -> None:
-    """Write a model folder that transformers loads, and tunekit.json for what transformers does not know."""
-    model.save_pretrained(folder)
+def save_finetuned(folder: Path, task: Task, name: str, model: Any, weights: Any = None) -> None:
+    """Write a model folder that transformers loads, and tunekit.json for what transformers does not know.
+
+    `weights` by name are given where they are not the model's own to read.
+    """
+    model.save_pretrained(folder, state_dict=weights)
     task.processor.save_pretrained(folder)
     facts = {
         "task": name,

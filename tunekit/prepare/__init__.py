@@ -2,6 +2,16 @@
 
 from tunekit.prepare.assemble import assemble, reported
 from tunekit.prepare.check import Prepared, check
+from tunekit.prepare.once import Once, prepared_once
 from tunekit.prepare.resuming import already_finished, named_checkpoint
 
-__all__ = ["Prepared", "already_finished", "assemble", "check", "named_checkpoint", "reported"]
+__all__ = [
+    "Once",
+    "Prepared",
+    "already_finished",
+    "assemble",
+    "check",
+    "named_checkpoint",
+    "prepared_once",
+    "reported",
+]

@@ -18,10 +18,12 @@ from tunekit.identity import hardware, versions
 from tunekit.models.base_card import base_card_facts
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
+from tunekit.models.sharding import choose_sharding, shard
 from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
-from tunekit.recipe import Recipe
+from tunekit.prepare.once import Once
+from tunekit.recipe import Recipe, TrainSection
 from tunekit.run import Run
 from tunekit.tasks.base import Task
 
@@ -33,9 +35,13 @@ GPU_BUDGET, GPU_OVERHEAD = 65536, 16384  # tokens per forward; tokens that a for
 
 
 def assemble(
-    prepared: Prepared, run: Run, signals: StopSignals, begin_from: checkpoints.Saved | None
+    prepared: Prepared,
+    run: Run,
+    signals: StopSignals,
+    begin_from: checkpoints.Saved | None,
+    once: Once | None = None,
 ) -> Fitting:
-    """Load the model, encode the rows, and put together what trains."""
+    """Load the model, encode the rows where that was not done `once`, and put together what trains."""
     import torch
     from accelerate import Accelerator
     from accelerate.utils import set_seed
@@ -44,8 +50,13 @@ def assemble(
     use_fastest_exact_fp32()
     keep_memory()
     accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
+    known = once.encoded if once else {}
+    if once:
+        accelerator.wait_for_everyone()
+        once.clear()
     set_seed(section.seed)
-    prepared.task.learned = prepared.task.learn(prepared.data.splits["train"])
+    if not known:
+        prepared.task.learned = prepared.task.learn(prepared.data.splits["train"])
     model = load_model(
         prepared.checkpoint,
         prepared.task,
@@ -53,12 +64,14 @@ def assemble(
         attention=recipe.model.attention,
         dropout=recipe.model.dropout,
     )
-    encoded = encode_once(prepared.task, prepared.data.splits["train"], prepared.data.prints["train"])
+    encoded = known.get("train") or encode_once(
+        prepared.task, prepared.data.splits["train"], prepared.data.prints["train"]
+    )
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
     precision = choose(section.precision, accelerator.device.type, model)
     fast = choose_fast(prepared, model, steps, precision)
-    optimizer = make_optimizer(section, model.to(accelerator.device))
+    optimizer = make_optimizer(section, placed(model, section, accelerator, fast))
     optimization = Optimization(
         prepared.task,
         model,
@@ -70,14 +83,26 @@ def assemble(
         fast=fast,
     )
     set_seed(section.seed + accelerator.process_index)  # dropout differs between processes
-    record(prepared, run, encoded, accelerator, precision.name, fast.names)
+    record(prepared, run, encoded, optimization)
     validation = prepared.data.splits.get("validation", [])
     metric = section.best or prepared.task.measure.reported[0]
     fitting = Fitting(
         optimization, steps, validation, section, metric, reported(recipe, prepared.task), run, total
     )
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
+    fitting.windows |= {split: windows for split, windows in known.items() if split != "train"}
     return fitting
+
+
+def placed(model: Any, section: TrainSection, accelerator: Any, fast: Fast) -> Any:
+    """A model on this process's device, whole or in part."""
+    wanted = section.shard
+    if wanted == "auto" and (section.optimizer == "adafactor" or section.precision == "fp16"):
+        wanted = "off"  # neither goes together with parts
+    if choose_sharding(wanted, model, accelerator.device, accelerator.num_processes):
+        fast.compile = False  # what is compiled would be computed with weights that are not there yet
+        shard(model, accelerator.device)
+    return model.to(accelerator.device)
 
 
 def make_steps(prepared: Prepared, encoded: Encoded, accelerator: Any) -> Steps:
@@ -129,15 +154,22 @@ def reported(recipe: Recipe, task: Task) -> list[str]:
     return [*names, best] if best in task.measure.names and best not in names else names
 
 
-def record(
-    prepared: Prepared, run: Run, encoded: Encoded, accelerator: Any, precision: str, fast: list[str]
-) -> None:
+def record(prepared: Prepared, run: Run, encoded: Encoded, optimization: Optimization) -> None:
     """Write down what the run is made of."""
+    accelerator, precision = optimization.accelerator, optimization.precision.name
+    if not run.writes:
+        run.record(identity=prepared.identity())
+        return
     weights, section = weight_files(prepared.checkpoint.folder), prepared.recipe.data
     run.record(
         versions=versions(),
         hardware=hardware(accelerator.device.type)
-        | {"processes": accelerator.num_processes, "precision": precision, "fast": fast},
+        | {
+            "processes": accelerator.num_processes,
+            "shard": "full" if optimization.sharded else "off",
+            "precision": precision,
+            "fast": optimization.fast.names,
+        },
         seed=prepared.recipe.train.seed,
         data=prepared.data.facts()
         | {"from_hub": on_hub(section), "commit": commit_of(section) if on_hub(section) else None},

@@ -51,8 +51,10 @@ class Prepared:
         }
 
 
-def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
+def check(recipe: Recipe, run: Run, *, overwrite: bool, known: Data | None = None) -> Prepared:
     """The cheap checks: output folder, data, checkpoint, and whether they fit together.
+
+    Data that are `known` were read, and all was checked, by another process of this machine.
 
     Raises:
         InputError: with every problem found.
@@ -71,11 +73,11 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     if on_hub(recipe.data) and not offline():
         problems.raise_if_any()  # before a data set is downloaded
     with problems.collect():
-        data = load(recipe.data, kind, recipe.task.options, recipe.data_seed, processor)
+        data = known or load(recipe.data, kind, recipe.task.options, recipe.data_seed, processor)
     with problems.collect():
         check_trackers(recipe.tracking)
     with problems.collect():
-        check_modules(recipe.metrics, kind(recipe.task.options, None), data)
+        check_modules(recipe.metrics if known is None else [], kind(recipe.task.options, None), data)
     with problems.collect():
         check_space(run, checkpoint, recipe.train.keep)
     problems.raise_if_any()
@@ -83,7 +85,7 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
     task = kind(options, processor, data.labels, checkpoint.head)
     task.given = [role for role in kind.inputs if role in data.columns]
     prepared = Prepared(recipe, data, checkpoint, task)
-    if run.facts and not overwrite:
+    if run.facts and not overwrite and known is None:
         refuse_changes(run, prepared.identity())
     tell(data)
     return prepared

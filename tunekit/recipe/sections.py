@@ -188,6 +188,9 @@ class TrainSection(Section):
     compile: Annotated[Literal["auto"] | bool, BeforeValidator(auto_or_bool)] = Field(
         "auto", description="compile the model's layers; auto: on GPUs, in runs that are long enough"
     )
+    shard: Literal["auto", "off", "full"] = Field(
+        "auto", description="share the model out over processes; auto: when it does not fit one GPU"
+    )
     early_stopping: Count | None = Field(3, description="evaluations without improvement before stopping")
     evaluate_every: Every = Field("epoch", description="epoch, or a number of steps")
     save_every: Every = Field("epoch", description="epoch, or a number of steps")
@@ -203,6 +206,14 @@ class TrainSection(Section):
             raise ValueError("epochs and steps are both given; remove one")
         if self.epochs is None and self.steps is None:
             object.__setattr__(self, "epochs", 3.0)
+        return self
+
+    @model_validator(mode="after")
+    def can_be_shared_out(self) -> Self:
+        if self.shard == "full" and self.optimizer == "adafactor":
+            raise ValueError("adafactor needs whole matrices, which shard=full cuts; choose adamw or sgd")
+        if self.shard == "full" and self.precision == "fp16":
+            raise ValueError("precision fp16 does not go together with shard=full; choose bf16 or fp32")
         return self
 
 
