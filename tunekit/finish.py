@@ -2,7 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from tunekit.data.load import Rows
 from tunekit.engine import Fitting
 from tunekit.errors import TunekitError
 from tunekit.evaluation import baselines, predict
+from tunekit.models.adapted import merged
+from tunekit.models.adapters import merges, save_adapter
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import save_finetuned
+from tunekit.run import Run
 from tunekit.tasks.base import Answer, Task
 
 ROWS = 16  # that the loaded model must answer the same
@@ -26,7 +30,7 @@ def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
     task, model = optimization.task, optimization.model
     fitting.tick()  # a signal that came with the last step
     if run.writes:
-        export(run.model, task, name, model, fitting.validation or splits["train"])
+        export(run, task, name, model, fitting.adapter, fitting.validation or splits["train"])
     if "test" in splits:
         rows = splits["test"]
         run.write_scores("test", fitting.score(rows), baselines(task, rows))
@@ -34,15 +38,34 @@ def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
     run.record(steps=fitting.state.step, best=asdict(best) if best else None)
 
 
-def export(folder: Path, task: Task, name: str, model: Any, rows: Rows) -> None:
-    """Write the model folder, load it again, and compare answers on a few rows.
+def export(run: Run, task: Task, name: str, model: Any, adapter: Any, rows: Rows) -> None:
+    """Write the adapter's folder, where there is one, and the model's, unless virtual tokens stay outside it.
 
     Raises:
-        TunekitError: the loaded model answers differently.
+        TunekitError: what was written answers differently.
+    """
+    if adapter is None:
+        with proven(run.model, task, model, rows) as folder:
+            save_finetuned(folder, task, name, model)
+        return
+    base = {key: run.facts["checkpoint"][key] for key in ("name", "commit", "sha256")}
+    with proven(run.adapter, task, model, rows) as folder:
+        save_adapter(folder, task, name, adapter, base)
+    if merges(adapter):
+        with proven(run.model, task, model, rows) as folder:
+            save_finetuned(folder, task, name, merged(run.adapter, task))
+
+
+@contextmanager
+def proven(folder: Path, task: Task, model: Any, rows: Rows) -> Iterator[Path]:
+    """A place to write what becomes `folder`, once it answers a few rows as the model in memory does.
+
+    Raises:
+        TunekitError: it answers differently.
     """
     beside = folder.with_name(f".{folder.name}.tmp")
     make_private(beside)
-    save_finetuned(beside, task, name, model)
+    yield beside
     verify(beside, task, model, rows[:ROWS])
     share_as_around(beside)
     shutil.rmtree(folder, ignore_errors=True)

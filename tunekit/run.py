@@ -44,6 +44,11 @@ class Run:
         return self.path / "model"
 
     @property
+    def adapter(self) -> Path:
+        """The folder of the adapter alone, where there is one."""
+        return self.path / "adapter"
+
+    @property
     def log_path(self) -> Path:
         """The file of log rows."""
         return self.path / "log.jsonl"

@@ -15,6 +15,7 @@ from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
+from tunekit.models.adapters import adapt, merges, trainable
 from tunekit.models.base_card import base_card_facts
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
@@ -53,11 +54,14 @@ def assemble(
         attention=recipe.model.attention,
         dropout=recipe.model.dropout,
     )
+    adapter = adapt(model, recipe.adapter, prepared.task, prepared.checkpoint) if recipe.adapter else None
+    model = trainable(adapter) if adapter else model
     encoded = encode_once(prepared.task, prepared.data.splits["train"], prepared.data.prints["train"])
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
     precision = choose(section.precision, accelerator.device.type, model)
-    fast = choose_fast(prepared, model, steps, precision)
+    in_place = adapter is None or merges(adapter)  # the faster ways know of no virtual tokens
+    fast = choose_fast(prepared, model, steps, precision) if in_place else plain()
     optimizer = make_optimizer(section, model.to(accelerator.device))
     optimization = Optimization(
         prepared.task,
@@ -76,6 +80,7 @@ def assemble(
     fitting = Fitting(
         optimization, steps, validation, section, metric, reported(recipe, prepared.task), run, total
     )
+    fitting.adapter = adapter
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
     return fitting
 

@@ -22,6 +22,7 @@ MAIN_KEYS = {
     "model": "name",
     "data": "path",
     "hub": "repo",
+    "adapter": "kind",
 }  # `model: ID` is short for `model: {name: ID}`
 BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of another key makes meaningless
     ("data", "path"): (("data", "splits"), ("data", "columns"), ("data", "config"), ("data", "revision")),
@@ -194,7 +195,7 @@ def parse(argument: str) -> Setting:
     value = read_value(text, argument)
     if secrets := list(secrets_in(value, place)):
         raise InputError([refusal("on the command line", secret) for secret in secrets])
-    if len(place) == 1 and place[0] in MAIN_KEYS and not isinstance(value, dict):
+    if len(place) == 1 and place[0] in MAIN_KEYS and isinstance(value, str | int | float):
         place = (place[0], MAIN_KEYS[place[0]])
     return place, value, argument
 

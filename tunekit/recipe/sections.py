@@ -11,7 +11,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializeAsAny,
     ValidationError,
@@ -20,18 +19,15 @@ from pydantic import (
 
 from tunekit.errors import InputError, nearest
 from tunekit.network import at_revision
+from tunekit.recipe.adapter import AdapterSection
+from tunekit.recipe.base import Count, Share
+from tunekit.recipe.base import Section as Section
 from tunekit.recipe.secrets import refusal, secrets_in
 
 SPLITS = ("train", "validation", "test")
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "shift_jis", "koi8-r")  # common ones of files
 
 Split = Literal["train", "validation", "test"]
-
-
-class Section(BaseModel):
-    """A part of a recipe: strict about keys, lenient about how numbers are written, never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def word_or_count(word: str, unit: str) -> BeforeValidator:
@@ -104,8 +100,6 @@ def with_revision(values: Any, key: str) -> Any:
 
 Every = Annotated[Literal["epoch"] | int, word_or_count("epoch", "steps")]
 MicroBatch = Annotated[Literal["auto"] | int, word_or_count("auto", "windows")]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ModelSection(Section):
@@ -167,7 +161,9 @@ class TrainSection(Section):
     )
     steps: Count | None = Field(None, description="optimizer steps, instead of epochs")
     batch_size: Count = Field(32, description="examples per optimizer step, over all devices")
-    learning_rate: float = Field(5e-5, gt=0, description="highest learning rate")
+    learning_rate: float = Field(
+        5e-5, gt=0, description="highest learning rate; an adapter has a higher default of its own"
+    )
     schedule: Literal["linear", "cosine", "constant", "inverse-sqrt", "wsd"] = Field(
         "linear", description="how the learning rate falls after the warm-up"
     )
@@ -248,8 +244,18 @@ class Recipe(Section):
     model: ModelSection
     data: DataSection
     train: TrainSection = TrainSection()
+    adapter: AdapterSection | None = Field(
+        None, description="train an adapter (peft) in place of all weights"
+    )
     metrics: list[str] = Field([], description="further metrics by name, or the path of an evaluate module")
     hub: HubSection = HubSection()
+
+    @model_validator(mode="after")
+    def trains_an_adapter_at_its_rate(self) -> Self:
+        if self.adapter and "learning_rate" not in self.train.model_fields_set:
+            train = self.train.model_copy(update={"learning_rate": self.adapter.rate})
+            object.__setattr__(self, "train", train)
+        return self
 
     @model_validator(mode="after")
     def holds_no_secret(self) -> Self:
