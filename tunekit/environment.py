@@ -37,7 +37,7 @@ def hush() -> None:
 
 @contextmanager
 def no_foreign_kernels() -> Iterator[None]:
-    """Import packages inside that would else fetch code from the Hub, by `kernels`, and say so if they cannot."""
+    """Import packages inside that would else fetch code from the Hub by `kernels`, or ask for it."""
     logger, known = logging.getLogger("bitsandbytes"), "kernels" in sys.modules
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tunekit.models.quantization import library as bitsandbytes
 from tunekit.recipe import TrainSection
 
 SCHEDULES = {  # the names that transformers gives them
@@ -25,6 +26,8 @@ def make_optimizer(section: TrainSection, model: Any) -> Any:
     ]
     if section.optimizer == "adafactor":
         return torch.optim.Adafactor(groups, lr=section.learning_rate)
+    if section.optimizer == "adamw-8bit":
+        return bitsandbytes().optim.AdamW8bit(groups, lr=section.learning_rate)
     if section.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=section.learning_rate, momentum=0.9)
     return torch.optim.AdamW(groups, lr=section.learning_rate, fused=True)

@@ -26,7 +26,7 @@ LOCAL = re.compile(r"[/~\\].|[A-Za-z]:[/\\]|\.\.?[/\\]")  # how a path of this m
 
 def facts_of(run: Run, recipe: Recipe, repo: str) -> dict[str, Any]:
     """The variables of a template: texts, numbers, lists and mappings; what is not known is None."""
-    kind, (_, task) = tasks.find(recipe.task.name), load_task(run.model)
+    kind, (_, task) = tasks.find(recipe.task.name), load_task(run.finished_folder)
     base, data = base_of(run), data_of(run, recipe)
     labels = list(task.labels)
     known = {
@@ -40,7 +40,7 @@ def facts_of(run: Run, recipe: Recipe, repo: str) -> dict[str, Any]:
         "keys": [kind.inputs[role].column for role in task.given],
         "code": task.plain_code(repo),
         "base": base,
-        "adapter": (run.path / "adapter").is_dir(),
+        "adapter": run.adapter.is_dir(),
         "data": data,
         "scores": scores_of(run, task),
         "label_scores": label_scores_of(run, task),

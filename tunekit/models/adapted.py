@@ -1,4 +1,4 @@
-"""An adapter's folder, loaded onto the checkpoint that it was made for. Its JSON is input, and names no code."""
+"""An adapter loaded onto the checkpoint that it was made for. Its JSON is input, and names no code."""
 
 import hashlib
 import json
@@ -55,8 +55,8 @@ IGNORED = {  # of what peft writes: how training began, and who wrote it
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether a folder holds an adapter."""
-    return (folder / CONFIG).is_file()
+    """Whether a folder holds an adapter alone; beside whole weights it is refused."""
+    return (folder / CONFIG).is_file() and not (folder / "config.json").exists()
 
 
 def read_given(folder: Path) -> Given:
@@ -82,8 +82,8 @@ def read_given(folder: Path) -> Given:
     ]
     if more:
         raise InputError(
-            f"{folder / CONFIG} sets {listing(more)}, which adapters of others may not: it could name code or "
-            "files; give an adapter without them"
+            f"{folder / CONFIG} sets {listing(more)}, which no adapter may here: it could name code; "
+            "give an adapter without it"
         )
     return given
 
@@ -123,8 +123,8 @@ def base_of(folder: Path, kind: type[Task]) -> Checkpoint:
     name = given.base_model_name_or_path
     if folder.parent.name == "snapshots" and (not ID.fullmatch(name) or os.path.exists(name)):
         raise InputError(
-            f"the adapter in {folder} was made for {cut(name)!r}, which is no model of the Hub, or also a path "
-            "here; give a model with whole weights"
+            f"the adapter in {folder} was made for {cut(name)!r}, which is no model of the Hub, or is also "
+            "a path here; give a model with whole weights"
         )
     try:
         return inspect(ModelSection(name=name, revision=given.revision), kind)

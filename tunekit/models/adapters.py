@@ -1,7 +1,7 @@
 """Adapters: few weights of their own in the layers of a frozen model, which stays what it is otherwise.
 
-A transformers model that is adapted keeps its class: layers inside it are replaced, and `peft`'s own view of it
-is only needed to write the adapter. Virtual tokens are the exception, which come before what a model reads.
+A transformers model that is adapted keeps its class: layers inside it are replaced, and what peft makes of it
+is only needed to write the adapter. Virtual tokens are the exception: they come before what a model reads.
 """
 
 import json
@@ -18,6 +18,7 @@ from tunekit.errors import InputError, listing, nearest
 from tunekit.models.checkpoint import Checkpoint
 from tunekit.models.load import save_processor
 from tunekit.recipe import AdapterSection
+from tunekit.recipe.adapter import VIRTUAL
 from tunekit.tasks.base import Task
 
 NAME = "default"  # what peft calls an adapter that is not named; it stands in no file
@@ -55,8 +56,7 @@ def adapt(model: Any, section: AdapterSection, task: Task, checkpoint: Checkpoin
 def wrap(model: Any, config: Any) -> Any:
     """A model with an adapter of a peft configuration, as peft sees it."""
     peft = library()
-    virtual = {"CAUSAL_LM": peft.PeftModelForCausalLM, "SEQ_2_SEQ_LM": peft.PeftModelForSeq2SeqLM}
-    kind = virtual[config.task_type] if config.is_prompt_learning else peft.PeftModel
+    kind = peft.PeftModelForSeq2SeqLM if config.is_prompt_learning else peft.PeftModel
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of names that transformers drops
         wrapped = kind(model, config, NAME)
     if config.peft_type != "LORA":  # vectors around 1 and embeddings are not to shrink
@@ -96,6 +96,40 @@ def find_places(model: Any, section: AdapterSection) -> Places:
     inner = [name for name in chosen if ends_mlp(name, layers)]
     transposed = all(not hasattr(layer, "in_features") for layer in chosen.values())
     return Places(list(chosen), inner, whole, transposed)
+
+
+def check_kind(section: AdapterSection, head: str) -> None:
+    """Refuse virtual tokens for a head that they cannot serve.
+
+    Others pool, or tell apart, places that virtual tokens move; and what peft does to let a decoder write
+    after them needs an argument that transformers no longer gives.
+
+    Raises:
+        InputError: it is one of those.
+    """
+    if not section.merges and FORMS.get(head) != "SEQ_2_SEQ_LM":
+        able = [kind for kind in section.RATES if kind not in VIRTUAL]
+        raise InputError(
+            f"adapter.kind {section.kind} is for encoder-decoders that write, and the head here is {head}; "
+            f"choose from {listing(able)}"
+        )
+
+
+def count_weights(model: Any, section: AdapterSection) -> int:
+    """How many weights an adapter and the head have.
+
+    Raises:
+        InputError: the section's targets are nowhere in the model.
+    """
+    config = model.config
+    if section.tokens:
+        depth = getattr(config, "num_hidden_layers", 0) * 2 if section.kind == "prefix" else 2
+        return int(section.tokens * config.hidden_size * depth)
+    places = find_places(model, section)
+    whole = sum(p.numel() for name in places.whole for p in model.get_submodule(name).parameters())
+    shapes = [sizes(model.get_submodule(name)) for name in places.targets]
+    each = [section.rank * sum(shape) if section.rank else max(shape) for shape in shapes]
+    return int(whole + sum(each))
 
 
 def repeated_layers(model: Any) -> Iterator[tuple[str, Any]]:
@@ -149,7 +183,7 @@ def sizes(layer: Any) -> tuple[int, int]:
     """How many numbers a layer takes and gives."""
     if hasattr(layer, "in_features"):
         return layer.in_features, layer.out_features
-    return tuple(layer.weight.shape)  # type: ignore[return-value]  # of Conv1D, which keeps (in, out)
+    return tuple(layer.weight.shape)  # of Conv1D, which keeps (in, out)
 
 
 def whole_modules(model: Any) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from tunekit.errors import InputError, first_line, listing
 from tunekit.models.checkpoint import Checkpoint, position_limit
 from tunekit.models.families import classes
+from tunekit.models.quantization import quantized
 from tunekit.models.weights import WEIGHTS
 from tunekit.tasks.base import Task
 
@@ -98,9 +99,15 @@ def token_limit(checkpoint: Checkpoint, processor: Any) -> int | None:
 
 
 def load_model(
-    checkpoint: Checkpoint, task: Task, say: Say, *, attention: str | None, dropout: float | None
+    checkpoint: Checkpoint,
+    task: Task,
+    say: Say,
+    *,
+    attention: str | None,
+    dropout: float | None,
+    bits: int | None = None,
 ) -> Any:
-    """The checkpoint in fp32 with a head for the task.
+    """The checkpoint in fp32 with a head for the task; with `bits` all but the head is in so many bits.
 
     A head trained for the same task is kept, row by row where label names agree; any other head starts anew.
     `new_weights` of the model are the names of those that the checkpoint does not have.
@@ -127,6 +134,7 @@ def load_model(
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         **({"attn_implementation": attention} if attention else {}),
+        **(quantized(bits, auto, config) if bits else {}),
     )
     if body_is_elsewhere(model, info):
         info = place_body(model, info, checkpoint)

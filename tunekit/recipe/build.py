@@ -16,6 +16,7 @@ from tunekit.recipe.reading import Place, read_file, read_value
 from tunekit.recipe.secrets import is_secret, refusal, secrets_in
 from tunekit.recipe.sections import HubSection, Recipe, Section, TaskSection
 from tunekit.recipe.sentences import sentence, written
+from tunekit.recipe.unfreeze import wrong_training
 
 MAIN_KEYS = {
     "task": "name",
@@ -262,6 +263,7 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
             f"{draft.where(('train', 'best'))}: train.best {best!r} is no metric of {recipe.task.name}"
             f"{nearest(best, measure.names)}; choose from {listing(measure.names)}"
         )
+    found += wrong_training(draft.where, recipe.adapter, recipe.train.unfreeze)
     return found + list(wrong_hub(draft, recipe.hub, measure.names))
 
 

@@ -23,6 +23,7 @@ from tunekit.recipe.adapter import AdapterSection
 from tunekit.recipe.base import Count, Share
 from tunekit.recipe.base import Section as Section
 from tunekit.recipe.secrets import refusal, secrets_in
+from tunekit.recipe.unfreeze import Unfreeze
 
 SPLITS = ("train", "validation", "test")
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "shift_jis", "koi8-r")  # common ones of files
@@ -168,13 +169,21 @@ class TrainSection(Section):
         "linear", description="how the learning rate falls after the warm-up"
     )
     warmup: float = Field(0.06, ge=0, description="below 1 a share of all steps, else steps")
-    optimizer: Literal["adamw", "adafactor", "sgd"] = Field("adamw", description="update rule")
+    optimizer: Literal["adamw", "adamw-8bit", "adafactor", "sgd"] = Field(
+        "adamw", description="update rule; adamw-8bit needs a GPU and the extra quantization"
+    )
     weight_decay: float = Field(0.01, ge=0, description="not applied to biases and norms")
     max_grad_norm: float | None = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
         "auto", description="arithmetic of training; scores are always computed in fp32"
     )
     micro_batch: MicroBatch = Field("auto", description="windows per forward; never changes the result")
+    unfreeze: Unfreeze | None = Field(
+        None, description="train only so many last layers and the head, the head, or modules by name"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="compute layers again in the backward pass: less memory, more time, the same step"
+    )
     fast: bool = Field(True, description="faster ways to compute the same step, where the model has them")
     compile: Annotated[Literal["auto"] | bool, BeforeValidator(auto_or_bool)] = Field(
         "auto", description="compile the model's layers; auto: on GPUs, in runs that are long enough"

@@ -22,10 +22,10 @@ def written_logits(model: Model, inputs: Inputs, *, shifted: bool) -> tuple[Any,
     elif hasattr(model, "prepare_decoder_input_ids_from_labels"):
         given["decoder_input_ids"] = model.prepare_decoder_input_ids_from_labels(labels=labels)
         del given["labels"]
-    width, places = labels.shape[1], (labels.reshape(-1) != IGNORE).nonzero().squeeze(1)
-    with only("labels" not in given, model.get_output_embeddings(), width, places) as seen:
+    places = (labels.reshape(-1) != IGNORE).nonzero().squeeze(1)
+    with only("labels" not in given, model.get_output_embeddings(), places) as seen:
         logits = model(**given, use_cache=False).logits
-    found = logits[0] if seen else at_places(logits, width, places)
+    found = logits[0] if seen else logits.reshape(-1, logits.shape[-1]).index_select(0, places)
     return found, labels.reshape(-1).index_select(0, places)
 
 
@@ -41,13 +41,13 @@ def write(model: Model, inputs: Inputs) -> Any:
 
 
 @contextmanager
-def only(wanted: bool, head: Any, width: int, places: Any) -> Iterator[list[bool]]:
+def only(wanted: bool, head: Any, places: Any) -> Iterator[list[bool]]:
     """Let a head see only some places of what it is given, if `wanted`; the list tells whether it did."""
     seen: list[bool] = []
 
     def keep(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
         seen.append(True)
-        return (at_places(given[0], width, places)[None],)
+        return (given[0].reshape(-1, given[0].shape[-1]).index_select(0, places)[None],)
 
     handle = head.register_forward_pre_hook(keep) if wanted and head is not None else None
     try:
@@ -55,8 +55,3 @@ def only(wanted: bool, head: Any, width: int, places: Any) -> Iterator[list[bool
     finally:
         if handle:
             handle.remove()
-
-
-def at_places(states: Any, width: int, places: Any) -> Any:
-    """What stands at some places of rows of `width` tokens, before which a model may have put its own."""
-    return states[:, -width:].reshape(-1, states.shape[-1]).index_select(0, places)
