@@ -40,6 +40,7 @@ class Places:
     inner: list[str]  # those of them that end an MLP
     whole: list[str]  # modules that are trained as they are: the head, and what is new
     transposed: bool  # whether the layers keep their weights as (in, out)
+    width: int | None = None  # numbers of a key of all heads, where that is not the hidden size
 
 
 def adapt(model: Any, section: AdapterSection, task: Task, checkpoint: Checkpoint) -> Any:
@@ -59,6 +60,8 @@ def wrap(model: Any, config: Any) -> Any:
     kind = peft.PeftModelForSeq2SeqLM if config.is_prompt_learning else peft.PeftModel
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of names that transformers drops
         wrapped = kind(model, config, NAME)
+    if config.is_prompt_learning:
+        wrapped._can_compile_fullgraph = False  # it fills the caches itself, and not those of a fixed size
     if config.peft_type != "LORA":  # vectors around 1 and embeddings are not to shrink
         for parameter in {p for p in wrapped.parameters() if p.requires_grad} - head_weights(wrapped):
             parameter.decays = False
@@ -89,7 +92,8 @@ def find_places(model: Any, section: AdapterSection) -> Places:
         InputError: the section's targets are nowhere in the model.
     """
     if not section.merges:
-        return Places([], [], [], False)
+        width = getattr(model.config, "d_kv", 0) * getattr(model.config, "num_heads", 0)
+        return Places([], [], [], False, width or None)
     whole = whole_modules(model)
     layers = {name: layer for name, layer in repeated_layers(model) if not inside(name, whole)}
     chosen = layers if section.targets is None else chosen_layers(layers, section.targets)
@@ -237,7 +241,7 @@ def make_config(section: AdapterSection, places: Places, task: Task, origin: Map
             num_virtual_tokens=section.tokens, prompt_tuning_init="SAMPLE_VOCAB", **common
         )
     if section.kind == "prefix":
-        return peft.PrefixTuningConfig(num_virtual_tokens=section.tokens, **common)
+        return peft.PrefixTuningConfig(num_virtual_tokens=section.tokens, token_dim=places.width, **common)
     common |= {
         "target_modules": places.targets,
         "modules_to_save": places.whole or None,

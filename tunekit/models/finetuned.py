@@ -7,7 +7,7 @@ from typing import Any
 from tunekit import snapshots, tasks
 from tunekit.errors import InputError, first_line
 from tunekit.models.adapted import base_of, is_adapter, load_adapted
-from tunekit.models.adapters import trainable
+from tunekit.models.adapters import WEIGHTS, trainable
 from tunekit.models.checkpoint import read_config
 from tunekit.models.families import find_head
 from tunekit.models.weights import check_weights, names_of_weights
@@ -53,6 +53,9 @@ def fetched(name: str, revision: str | None, *, weights: bool) -> Path:
             f"with finetune and model={name}, or give another"
         )
     if weights:
+        if is_adapter(copy.folder):
+            snapshots.complete(copy, [WEIGHTS])
+            return copy.folder
         whole = [file for file in copy.known if not file.endswith(".bin")]  # tunekit writes safetensors
         snapshots.complete(copy, names_of_weights(copy.folder, whole))
         check_weights(copy.folder, None)

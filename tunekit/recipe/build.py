@@ -263,7 +263,7 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
             f"{draft.where(('train', 'best'))}: train.best {best!r} is no metric of {recipe.task.name}"
             f"{nearest(best, measure.names)}; choose from {listing(measure.names)}"
         )
-    found += wrong_training(draft.where, recipe.adapter, recipe.train.unfreeze)
+    found += wrong_training(draft.where, recipe.adapter, recipe.train.unfreeze, recipe.hub.adapter)
     return found + list(wrong_hub(draft, recipe.hub, measure.names))
 
 

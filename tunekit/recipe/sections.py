@@ -222,6 +222,7 @@ class HubSection(Section):
     private: bool = Field(True, description="whether only you, or your organization, can see it")
     revision: str | None = Field(None, min_length=1, description="branch to push to")
     create_pr: bool = Field(False, description="propose the files as a pull request")
+    adapter: bool = Field(False, description="push the adapter alone, without the merged model")
     card: str | None = Field(None, min_length=1, description="template of the model card; Jinja")
     benchmark: BenchmarkSection | None = Field(None, description="benchmark that the scores are of")
 

@@ -21,8 +21,13 @@ def layers_head_or_names(value: Any) -> Any:
 Unfreeze = Annotated[int | Literal["head"] | list[str], BeforeValidator(layers_head_or_names)]
 
 
-def wrong_training(where: Callable[[Place], str], adapter: Any, unfreeze: Any) -> Iterator[str]:
-    """An adapter beside layers that are to be trained as a whole."""
+def wrong_training(where: Callable[[Place], str], adapter: Any, unfreeze: Any, pushed: bool) -> Iterator[str]:
+    """An adapter beside layers that are trained as a whole, or one that is pushed and not made."""
+    if pushed and adapter is None:
+        yield (
+            f"{where(('hub', 'adapter'))}: hub.adapter is true, but no adapter is trained; "
+            "give adapter, such as adapter=lora, or remove hub.adapter"
+        )
     if adapter is not None and unfreeze is not None:
         yield (
             f"{where(('train', 'unfreeze'))}: train.unfreeze trains weights of the checkpoint, which an "
