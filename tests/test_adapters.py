@@ -316,6 +316,15 @@ def test_an_adapter_has_a_learning_rate_of_its_own(tmp_path: Path) -> None:
     assert settings(tmp_path, "adapter=lora", "train.learning_rate=1e-4").train.learning_rate == 1e-4
 
 
+def test_an_adapter_on_the_line_drops_the_rate_of_the_recipe(tmp_path: Path) -> None:
+    said: list[str] = []
+    recipe = load("sentiment", ["adapter=lora"], said.append)
+    assert recipe.train.learning_rate == 5e-4
+    assert said == [
+        "adapter=lora drops train.learning_rate of the recipe, which belong to the former way of training"
+    ]
+
+
 def test_an_adapter_of_a_recipe_can_be_switched_off(tmp_path: Path) -> None:
     file = tmp_path / "lora.yaml"
     file.write_text("task: text-classification\nmodel: bert\ndata: rows\nadapter: lora\n")
