@@ -2,7 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from tunekit.data.load import Rows
 from tunekit.engine import Fitting
 from tunekit.errors import TunekitError
 from tunekit.evaluation import baselines, predict
+from tunekit.models.adapted import merged
+from tunekit.models.adapters import merges, save_adapter
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import save_finetuned
 from tunekit.models.sharding import is_sharded, whole_weights
 from tunekit.models.together import from_first
-from tunekit.tasks.base import Answer, Task
+from tunekit.tasks.base import Answer
 
 ROWS = 16  # that the loaded model must answer the same
 TOLERANCE = 1e-4  # of numbers in answers; both models compute the same in fp32
@@ -24,14 +27,14 @@ TOLERANCE = 1e-4  # of numbers in answers; both models compute the same in fp32
 
 def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
     """Save the best model of a task called `name`, prove that it loads, and score the test split once."""
-    optimization, run = fitting.optimization, fitting.run
-    task, model = optimization.task, optimization.model
+    task, run = fitting.optimization.task, fitting.run
     fitting.tick()  # a signal that came with the last step
     rows = (fitting.validation or splits["train"])[:ROWS]
-    if is_sharded(model):  # then all must answer, and give their parts of the weights
+    shared = is_sharded(fitting.optimization.model)
+    if shared:  # then all must answer, and give their parts of the weights
         rows = from_first(rows)
-    if run.writes or is_sharded(model):
-        export(run.model, task, name, model, rows, writes=run.writes)
+    if run.writes or shared:
+        export(fitting, name, rows)
     if "test" in splits:
         rows = splits["test"]
         scores = fitting.score("test", rows)
@@ -41,21 +44,60 @@ def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
     run.record(steps=fitting.state.step, best=asdict(best) if best else None)
 
 
-def export(folder: Path, task: Task, name: str, model: Any, rows: Rows, *, writes: bool = True) -> None:
-    """Write the model folder, load it again, and compare answers to a few rows.
+def export(fitting: Fitting, name: str, rows: Rows) -> None:
+    """Write the model's folder, and the adapter's where there is one.
 
-    All processes of a model that is shared out must take part, of which one `writes`.
+    All processes of a model that is shared out must take part, of which the first writes.
 
     Raises:
-        TunekitError: the loaded model answers differently.
+        TunekitError: what was written answers differently.
     """
-    wanted, weights = predict(task, model, rows), whole_weights(model, wanted=writes)
-    if not writes:
+    run, task, model = fitting.run, fitting.optimization.task, fitting.optimization.model
+    wanted, weights = predict(task, model, rows), whole_weights(model, wanted=run.writes)
+    if not run.writes:
         return
+    if fitting.adapter is not None:
+        export_adapter(fitting, name, rows, wanted, weights)
+        return
+    with proven(run.model, rows, wanted) as folder:
+        save_finetuned(folder, task, name, model, weights)
+
+
+def export_adapter(fitting: Fitting, name: str, rows: Rows, wanted: Sequence[Answer], weights: Any) -> None:
+    """Write the adapter's folder, and a model with it merged into its weights, where it can be.
+
+    Beside quantized weights an adapter answers otherwise than beside whole ones, with which it is saved: the
+    model that is scored is then the saved one.
+
+    Raises:
+        TunekitError: what was written answers differently.
+    """
+    run, optimization, adapter = fitting.run, fitting.optimization, fitting.adapter
+    task = optimization.task
+    base = {key: run.facts["checkpoint"][key] for key in ("name", "commit", "sha256")}
+    quantized = getattr(optimization.model, "is_quantized", False)
+    with proven(run.adapter, rows, None if quantized else wanted) as folder:
+        save_adapter(folder, task, name, adapter, base, weights)
+    if quantized:
+        optimization.model = load_weights(run.adapter, task)
+        wanted = predict(task, optimization.model, rows)
+    if merges(adapter):
+        with proven(run.model, rows, wanted) as folder:
+            save_finetuned(folder, task, name, merged(run.adapter, task))
+
+
+@contextmanager
+def proven(folder: Path, rows: Rows, wanted: Sequence[Answer] | None) -> Iterator[Path]:
+    """A place to write what becomes `folder`, once it answers a few rows as wanted, if anything is.
+
+    Raises:
+        TunekitError: it answers differently.
+    """
     beside = folder.with_name(f".{folder.name}.tmp")
     make_private(beside)
-    save_finetuned(beside, task, name, model, weights)
-    verify(beside, rows, wanted)
+    yield beside
+    if wanted is not None:
+        verify(beside, rows, wanted)
     share_as_around(beside)
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)

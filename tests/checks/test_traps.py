@@ -13,7 +13,7 @@ from tunekit import prepare
 from tunekit import recipe as recipes
 from tunekit.checks import Finding, Report, Subject, target
 from tunekit.errors import EnvironmentFailure, InputError
-from tunekit.recipe.sections import HubSection
+from tunekit.recipe import HubSection
 from tunekit.run import Run
 
 Examine = Callable[..., Report]

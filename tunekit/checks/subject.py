@@ -11,8 +11,7 @@ from tunekit.data.load import Data
 from tunekit.engine import Fitting
 from tunekit.models.checkpoint import Checkpoint
 from tunekit.models.load import token_limit
-from tunekit.recipe import Recipe
-from tunekit.recipe.sections import HubSection
+from tunekit.recipe import HubSection, Recipe
 from tunekit.tasks.base import Role, Task
 
 

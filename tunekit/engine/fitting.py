@@ -45,6 +45,7 @@ class Fitting:
     display: Display = field(default_factory=Display)
     windows: dict[str, Encoded] = field(default_factory=dict)  # by split that is scored, once they are needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
+    adapter: Any = None  # peft's view of the model, where only an adapter and the head are trained
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
 
     def __post_init__(self) -> None:

@@ -35,7 +35,7 @@ class Optimization:
         self.task, self.optimizer, self.schedule = task, optimizer, schedule
         self.accelerator, self.precision = accelerator, precision
         self.max_grad_norm, self.fast = max_grad_norm or math.inf, fast
-        self.model, self.sharded = model.to(accelerator.device), is_sharded(model)
+        self.model, self.sharded = placed(model, accelerator.device), is_sharded(model)
         self.scaler = torch.amp.GradScaler(precision.device, enabled=precision.scales)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         fused = isinstance(optimizer, torch.optim.AdamW) and all(g["fused"] for g in optimizer.param_groups)
@@ -58,8 +58,9 @@ class Optimization:
         for number, micro in enumerate(step.micros, 1):
             if self.exchange and number == len(step.micros):
                 self.exchange.last()
-            with torch.enable_grad():
-                loss = self.loss(*self.placed(micro)) * (micro.count / max(1, step.total))
+            inputs, layout = self.placed(micro)
+            with torch.enable_grad(), self.fast.active(layout):  # the backward may compute layers again
+                loss = self.loss(inputs, layout) * (micro.count / max(1, step.total))
                 self.scaler.scale(loss).backward()
             total += loss.detach()
         return total
@@ -129,6 +130,11 @@ class Optimization:
     def forget(self) -> None:
         """Drop all gradients."""
         self.optimizer.zero_grad(set_to_none=True)
+
+
+def placed(model: Any, device: Any) -> Any:
+    """A model on a device; a quantized one is there from the start, and must not be moved."""
+    return model if getattr(model, "is_quantized", False) else model.to(device)
 
 
 def moved(tensor: Any, device: Any) -> Any:

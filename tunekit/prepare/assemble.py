@@ -13,8 +13,10 @@ from tunekit.data.remembered import encode_once
 from tunekit.data.sources import on_hub
 from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
+from tunekit.engine.optimization import placed
 from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
+from tunekit.models.adapters import merges
 from tunekit.models.base_card import base_card_facts
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
@@ -23,7 +25,9 @@ from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
 from tunekit.prepare.once import Once
-from tunekit.recipe import Recipe, TrainSection
+from tunekit.prepare.resuming import refuse_other_base
+from tunekit.prepare.trained import choose_trained, shares, tell
+from tunekit.recipe import Recipe
 from tunekit.run import Run
 from tunekit.tasks.base import Task
 
@@ -63,46 +67,55 @@ def assemble(
         out.say,
         attention=recipe.model.attention,
         dropout=recipe.model.dropout,
+        bits=recipe.adapter.bits if recipe.adapter else None,
     )
+    model, adapter = choose_trained(recipe, model, prepared.task, prepared.checkpoint)
     encoded = known.get("train") or encode_once(
         prepared.task, prepared.data.splits["train"], prepared.data.prints["train"]
     )
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
     precision = choose(section.precision, accelerator.device.type, model)
-    fast = choose_fast(prepared, model, steps, precision)
-    optimizer = make_optimizer(section, placed(model, section, accelerator, fast))
-    optimization = Optimization(
-        prepared.task,
-        model,
-        optimizer,
-        make_schedule(section, optimizer, total),
-        accelerator,
-        precision,
-        max_grad_norm=section.max_grad_norm,
-        fast=fast,
-    )
+    in_place = adapter is None or merges(adapter)  # the faster ways know of no virtual tokens
+    fast = choose_fast(prepared, model, steps, precision) if in_place else plain()
+    optimization = optimizing(prepared, model, accelerator, precision, fast, total)
     set_seed(section.seed + accelerator.process_index)  # dropout differs between processes
+    refuse_other_base(run, prepared.checkpoint, model)
     record(prepared, run, encoded, optimization)
+    run.record(weights=shares(model))
+    tell(run.facts["weights"])
     validation = prepared.data.splits.get("validation", [])
     metric = section.best or prepared.task.measure.reported[0]
     fitting = Fitting(
         optimization, steps, validation, section, metric, reported(recipe, prepared.task), run, total
     )
+    fitting.adapter = adapter
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
     fitting.windows |= {split: windows for split, windows in known.items() if split != "train"}
     return fitting
 
 
-def placed(model: Any, section: TrainSection, accelerator: Any, fast: Fast) -> Any:
+def optimizing(
+    prepared: Prepared, model: Any, accelerator: Any, precision: Precision, fast: Fast, total: int
+) -> Optimization:
+    """The parts of a step, of which there are `total`, with the model where it is computed."""
+    recipe, section = prepared.recipe, prepared.recipe.train
+    optimizer = make_optimizer(section, arranged(model, recipe, accelerator, fast))
+    schedule, most = make_schedule(section, optimizer, total), section.max_grad_norm
+    return Optimization(
+        prepared.task, model, optimizer, schedule, accelerator, precision, max_grad_norm=most, fast=fast
+    )
+
+
+def arranged(model: Any, recipe: Recipe, accelerator: Any, fast: Fast) -> Any:
     """A model on this process's device, whole or in part."""
-    wanted = section.shard
-    if wanted == "auto" and (section.optimizer == "adafactor" or section.precision == "fp16"):
-        wanted = "off"  # neither goes together with parts
+    wanted = recipe.train.shard
+    if wanted == "auto" and not recipe.can_share:
+        wanted = "off"
     if choose_sharding(wanted, model, accelerator.device, accelerator.num_processes):
         fast.compile = False  # what is compiled would be computed with weights that are not there yet
         shard(model, accelerator.device)
-    return model.to(accelerator.device)
+    return placed(model, accelerator.device)
 
 
 def make_steps(prepared: Prepared, encoded: Encoded, accelerator: Any) -> Steps:

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -11,29 +9,27 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializeAsAny,
-    ValidationError,
     model_validator,
 )
 
 from tunekit.errors import InputError, nearest
 from tunekit.network import at_revision
+from tunekit.recipe.adapter import AdapterSection
+from tunekit.recipe.base import Count, Share
+from tunekit.recipe.base import Section as Section
+from tunekit.recipe.hub import HubSection
 from tunekit.recipe.secrets import refusal, secrets_in
+from tunekit.recipe.unfreeze import Unfreeze
 
 SPLITS = ("train", "validation", "test")
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "shift_jis", "koi8-r")  # common ones of files
 
 Split = Literal["train", "validation", "test"]
 Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
+SHARED_OPTIMIZERS = ("adamw", "sgd")  # those that work on any part of a matrix
 NO_PART_OF_A_RUN = ("hub", "tracking")  # sections that change nothing of what a run computes
-
-
-class Section(BaseModel):
-    """A part of a recipe: strict about keys, lenient about how numbers are written, never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def word_or_count(word: str, unit: str) -> BeforeValidator:
@@ -77,14 +73,6 @@ def one_character(separator: str) -> str:
     return sign
 
 
-def repository(name: str) -> str:
-    """Refuse what is no id of a repository of the Hub."""
-    part = r"(?!-|\.)(?!.*(--|\.\.))[\w.-]{1,96}(?<!-|\.)(?<!\.git)"
-    if not re.fullmatch(rf"{part}/{part}", name, re.ASCII):
-        raise ValueError("give user/name, of letters, digits, dots, dashes and underscores")
-    return name
-
-
 def naming_any(splits: dict[str, str | None]) -> dict[str, str | None]:
     """Refuse splits of which none has a name."""
     if not any(splits.values()):
@@ -106,8 +94,6 @@ def with_revision(values: Any, key: str) -> Any:
 
 Every = Annotated[Literal["epoch"] | int, word_or_count("epoch", "steps")]
 MicroBatch = Annotated[Literal["auto"] | int, word_or_count("auto", "windows")]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ModelSection(Section):
@@ -172,18 +158,28 @@ class TrainSection(Section):
     )
     steps: Count | None = Field(None, description="optimizer steps, instead of epochs")
     batch_size: Count = Field(32, description="examples per optimizer step, over all devices")
-    learning_rate: float = Field(5e-5, gt=0, description="highest learning rate")
+    learning_rate: float = Field(
+        5e-5, gt=0, description="highest learning rate; an adapter has a higher default of its own"
+    )
     schedule: Literal["linear", "cosine", "constant", "inverse-sqrt", "wsd"] = Field(
         "linear", description="how the learning rate falls after the warm-up"
     )
     warmup: float = Field(0.06, ge=0, description="below 1 a share of all steps, else steps")
-    optimizer: Literal["adamw", "adafactor", "sgd"] = Field("adamw", description="update rule")
+    optimizer: Literal["adamw", "adamw-8bit", "adafactor", "sgd"] = Field(
+        "adamw", description="update rule; adamw-8bit needs a GPU and the extra quantization"
+    )
     weight_decay: float = Field(0.01, ge=0, description="not applied to biases and norms")
     max_grad_norm: float | None = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
         "auto", description="arithmetic of training; scores are always computed in fp32"
     )
     micro_batch: MicroBatch = Field("auto", description="windows per forward; never changes the result")
+    unfreeze: Unfreeze | None = Field(
+        None, description="train only so many last layers and the head, the head, or modules by name"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="compute layers again in the backward pass: less memory, more time, the same step"
+    )
     fast: bool = Field(True, description="faster ways to compute the same step, where the model has them")
     compile: Annotated[Literal["auto"] | bool, BeforeValidator(auto_or_bool)] = Field(
         "auto", description="compile the model's layers; auto: on GPUs, in runs that are long enough"
@@ -210,45 +206,13 @@ class TrainSection(Section):
 
     @model_validator(mode="after")
     def can_be_shared_out(self) -> Self:
-        if self.shard == "full" and self.optimizer == "adafactor":
-            raise ValueError("adafactor needs whole matrices, which shard=full cuts; choose adamw or sgd")
+        if self.shard == "full" and self.optimizer not in SHARED_OPTIMIZERS:
+            raise ValueError(
+                f"{self.optimizer} needs whole matrices, which shard=full cuts; choose adamw or sgd"
+            )
         if self.shard == "full" and self.precision == "fp16":
             raise ValueError("precision fp16 does not go together with shard=full; choose bf16 or fp32")
         return self
-
-
-class BenchmarkSection(Section):
-    """A benchmark of the Hub that the test split is of: its scores are listed there."""
-
-    dataset: str = Field(min_length=3, description="Hub id of the benchmark")
-    task_id: str = Field(min_length=1, description="one of the benchmark's tasks")
-    metric: str = Field(min_length=1, description="which of the task's metrics it lists")
-
-
-class HubSection(Section):
-    """Where a finished run is pushed to. Tokens have no place here: HF_TOKEN, or hf auth login."""
-
-    repo: Annotated[str, AfterValidator(repository)] | None = Field(
-        None, description="Hub id; the run is pushed there at its end"
-    )
-    private: bool = Field(True, description="whether only you, or your organization, can see it")
-    revision: str | None = Field(None, min_length=1, description="branch to push to")
-    create_pr: bool = Field(False, description="propose the files as a pull request")
-    card: str | None = Field(None, min_length=1, description="template of the model card; Jinja")
-    benchmark: BenchmarkSection | None = Field(None, description="benchmark that the scores are of")
-
-    def changed(self, given: Mapping[str, Any]) -> "HubSection":
-        """The section with what is given, and not None.
-
-        Raises:
-            InputError: something given is not valid.
-        """
-        values = self.model_dump() | {key: value for key, value in given.items() if value is not None}
-        try:
-            return HubSection.model_validate(values)
-        except ValidationError as error:
-            said = {str(each["loc"][0]): each["msg"].split(", ", 1)[-1] for each in error.errors()}
-            raise InputError([f"{key} is {values[key]!r}; {text}" for key, text in said.items()]) from None
 
 
 class TaskSection(Section):
@@ -265,9 +229,19 @@ class Recipe(Section):
     model: ModelSection
     data: DataSection
     train: TrainSection = TrainSection()
+    adapter: AdapterSection | None = Field(
+        None, description="train an adapter (peft) in place of all weights"
+    )
     metrics: list[str] = Field([], description="further metrics by name, or the path of an evaluate module")
     tracking: list[Tracker] = Field([], description="trackers that show the run while it trains")
     hub: HubSection = HubSection()
+
+    @model_validator(mode="after")
+    def trains_an_adapter_at_its_rate(self) -> Self:
+        if self.adapter and "learning_rate" not in self.train.model_fields_set:
+            train = self.train.model_copy(update={"learning_rate": self.adapter.rate})
+            object.__setattr__(self, "train", train)
+        return self
 
     @model_validator(mode="after")
     def holds_no_secret(self) -> Self:
@@ -285,6 +259,12 @@ class Recipe(Section):
     def to_yaml(self) -> str:
         """The resolved recipe as a file that can be run again."""
         return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True)
+
+    @property
+    def can_share(self) -> bool:
+        """Whether a model that is trained so can be shared out over processes."""
+        fits = self.train.optimizer in SHARED_OPTIMIZERS and self.train.precision != "fp16"
+        return fits and (self.adapter is None or self.adapter.shares)
 
     @property
     def data_seed(self) -> int:
