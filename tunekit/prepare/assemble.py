@@ -14,6 +14,7 @@ from tunekit.data.sources import on_hub
 from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.fast import Fast, keep_memory, plain, speed_up
+from tunekit.fast.compiled import layers_of
 from tunekit.identity import hardware, versions
 from tunekit.models.base_card import base_card_facts
 from tunekit.models.load import load_model
@@ -101,7 +102,7 @@ def placed(model: Any, section: TrainSection, accelerator: Any, fast: Fast) -> A
         wanted = "off"  # neither goes together with parts
     if choose_sharding(wanted, model, accelerator.device, accelerator.num_processes):
         fast.compile = False  # what is compiled would be computed with weights that are not there yet
-        shard(model, accelerator.device)
+        shard(model, layers_of(model), accelerator.device)
     return model.to(accelerator.device)
 
 
