@@ -4,13 +4,12 @@ Every process keeps its part of the weights, gradients and moments, in fp32. Wha
 computed by all at the same time, so all must make the same number of forwards.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from tunekit.console import out
 from tunekit.errors import InputError
-from tunekit.fast.compiled import layers_of
 
 COPIES = 4  # weights, gradients and two moments, all of them in fp32
 SHARE = 0.6  # of a device's memory that these may take; the rest is for what a forward leaves
@@ -48,7 +47,7 @@ def too_large(model: Any, device: Any) -> bool:
     return bool(size > SHARE * torch.cuda.get_device_properties(device).total_memory)
 
 
-def shard(model: Any, device: Any) -> None:
+def shard(model: Any, layers: Iterable[Any], device: Any) -> None:
     """Share a model out over all processes: a unit for each layer, and one for what is left.
 
     Gradients are summed and not averaged: each process's loss counts for its share of a step's targets.
@@ -58,7 +57,7 @@ def shard(model: Any, device: Any) -> None:
     from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 
     mesh = init_device_mesh(device.type, (get_world_size(),))
-    for unit in (*layers_of(model), model):
+    for unit in (*layers, model):
         unit.register_forward_hook(own)
         fully_shard(unit, mesh=mesh)
     for module in model.modules():

@@ -15,6 +15,7 @@ from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
 from tunekit.engine.optimization import placed
 from tunekit.fast import Fast, keep_memory, plain, speed_up
+from tunekit.fast.compiled import layers_of
 from tunekit.identity import hardware, versions
 from tunekit.models.adapters import merges
 from tunekit.models.base_card import base_card_facts
@@ -114,7 +115,7 @@ def arranged(model: Any, recipe: Recipe, accelerator: Any, fast: Fast) -> Any:
         wanted = "off"
     if choose_sharding(wanted, model, accelerator.device, accelerator.num_processes):
         fast.compile = False  # what is compiled would be computed with weights that are not there yet
-        shard(model, accelerator.device)
+        shard(model, layers_of(model), accelerator.device)
     return placed(model, accelerator.device)
 
 
