@@ -18,7 +18,7 @@ from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.evaluation import predict
 from tunekit.finish import same
 from tunekit.models.adapted import load_adapted, merged, read_config
-from tunekit.models.adapters import adapt, find_places, trainable
+from tunekit.models.adapters import adapt, count_weights, find_places, trainable
 from tunekit.models.checkpoint import inspect
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import load_model, save_finetuned
@@ -358,6 +358,15 @@ def test_bits_are_refused_without_a_gpu(
 ) -> None:
     with pytest.raises(EnvironmentFailure, match="needs a GPU of NVIDIA, and there is none here"):
         make_fitting(tmp_path, TASK, checkpoint("bert"), data(TASK), *overrides)
+
+
+@pytest.mark.parametrize("kind", MERGING)
+@pytest.mark.parametrize("family", ["bert", "gpt2", "qwen3"])
+def test_weights_are_counted_before_they_are_made(family: str, kind: str, checkpoint: Make) -> None:
+    plain = load_plain(checkpoint(family))
+    counted = count_weights(plain, AdapterSection.model_validate({"kind": kind}))
+    _, model, _ = adapted(TASK, checkpoint(family), {"kind": kind})
+    assert counted == sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def test_targets_are_layers_by_name_or_pattern(checkpoint: Make) -> None:

@@ -200,7 +200,8 @@ def parse(argument: str) -> Setting:
     value = read_value(text, argument)
     if secrets := list(secrets_in(value, place)):
         raise InputError([refusal("on the command line", secret) for secret in secrets])
-    if len(place) == 1 and place[0] in MAIN_KEYS and isinstance(value, str | int | float):
+    off = place == ("adapter",) and value is None
+    if len(place) == 1 and place[0] in MAIN_KEYS and not isinstance(value, dict) and not off:
         place = (place[0], MAIN_KEYS[place[0]])
     return place, value, argument
 
