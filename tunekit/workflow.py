@@ -16,6 +16,7 @@ from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
 from tunekit.hub.lock import lock_of
+from tunekit.launch import together, told_by_first
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.prepare import Prepared, already_finished, assemble, check, named_checkpoint, reported
@@ -49,6 +50,7 @@ def finetune(
     settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
+    run.facts = told_by_first(run.facts)
     begin_from = named_checkpoint(resume)
     if already_finished(run, settings, resume=resume, overwrite=overwrite):
         push_if_named(run, settings)
@@ -68,7 +70,7 @@ def finetune(
 
 def train(prepared: Prepared, run: Run, begin_from: Saved | None = None, *, overwrite: bool = False) -> None:
     """Train what has been checked, evaluate it, and write what a run leaves."""
-    with run.lock(), StopSignals() as signals:
+    with run.lock(), StopSignals() as signals, together():
         run.begin(prepared.rerunnable, overwrite=overwrite)
         with run.kept():
             fitting = assemble(prepared, run, signals, begin_from)

@@ -27,6 +27,13 @@ def finetune(
     processes: Annotated[
         str, typer.Option(help="Processes on this machine, or auto for one per GPU.")
     ] = "auto",
+    restarts: Annotated[
+        int | None,
+        typer.Option(min=0, help="How often a killed process lets all continue; 3 with several, 0 with one."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long processes wait for each other; 600.")
+    ] = None,
     push: Annotated[
         str | None, typer.Option("--push", metavar="REPO", help="Push the finished run to user/name.")
     ] = None,
@@ -37,13 +44,14 @@ def finetune(
     """Check, train, evaluate and save, as a recipe says; the same command continues an interrupted run."""
     begin(as_json=as_json, quiet=quiet, offline=offline)
     from tunekit import recipe as recipes
-    from tunekit.launch import relaunched
+    from tunekit.launch import leave, relaunched, set_patience
 
+    set_patience(timeout)
     overrides = [*(overrides or []), *([f"hub.repo={push}"] if push else [])]
     settings = recipes.load(recipe, overrides, out.say)  # its errors come before anything heavy is imported
     if dry_run:
         out.say(settings.to_yaml().rstrip())
-    elif relaunched(processes):
+    elif relaunched(processes, restarts):
         return
     from tunekit import workflow
 
@@ -51,6 +59,7 @@ def finetune(
         settings, name=Path(recipe).stem, output=output, resume=resume, overwrite=overwrite, dry_run=dry_run
     )
     show(str(run.path), "checked" if dry_run else run.status, {} if dry_run else run.metrics(), run.facts)
+    leave()
 
 
 def evaluate(

@@ -1,0 +1,109 @@
+"""torch's elastic agent, which starts the processes, watches them and starts them again after an accident."""
+
+import logging
+import signal
+import sys
+import uuid
+from typing import Any
+
+from tunekit.console import out
+from tunekit.launch.failures import Failure, first_of, is_accident, sentence
+
+GRACE = 600  # seconds that processes may take to save before they are killed
+AT_ONCE = 5  # seconds that killed ones may take
+HERE = "127.0.0.1"
+
+
+def make_agent(count: int, restarts: int, folder: str) -> Any:
+    """An agent for so many processes of the present command; others than the first print into `folder`."""
+    from torch.distributed.elastic.agent.server.api import WorkerSpec
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
+    from torch.distributed.elastic.rendezvous import RendezvousParameters, registry
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we speak for it
+    meeting = RendezvousParameters("c10d", f"{HERE}:0", uuid.uuid4().hex, 1, 1, local_addr=HERE)
+    spec = WorkerSpec(
+        role="tunekit",
+        local_world_size=count,
+        entrypoint=sys.executable,
+        args=("-u", "-m", "tunekit", *sys.argv[1:]),
+        rdzv_handler=registry.get_rendezvous_handler(meeting),
+        max_restarts=restarts,
+        local_addr=HERE,
+    )
+    others = dict.fromkeys(range(1, count), Std.ALL)
+    return agent_kind()(spec=spec, logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others))
+
+
+def agent_kind() -> type[Any]:
+    """The class of the agent, made here so that torch is imported only when it is needed."""
+    from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+    class Agent(LocalElasticAgent):  # type: ignore[misc]
+        """Restarts only after accidents, and ends processes in the way that a run wants to be ended."""
+
+        first: Failure | None = None  # the cause of the last failure
+        _remaining_restarts: int
+
+        @property
+        def count(self) -> int:
+            """How many processes there are."""
+            return int(self._worker_group.spec.local_world_size)
+
+        @property
+        def restarted(self) -> int:
+            """How often all processes were started again."""
+            return int(self._worker_group.spec.max_restarts - self._remaining_restarts)
+
+        def _monitor_workers(self, worker_group: Any) -> Any:
+            """Look at the processes; after a failure that is no accident there are no restarts left."""
+            result = super()._monitor_workers(worker_group)
+            if result.is_failed():
+                before, self.first = self.first, first_of(result.failures, self._pcontext.stderrs)
+                if not is_accident(self.first, before):
+                    self.allow_no_more()
+                elif self._remaining_restarts > 0:
+                    number, most = self.restarted + 1, worker_group.spec.max_restarts
+                    tell_restart(sentence(self.first, self.count), number, most)
+            return result
+
+        def allow_no_more(self) -> None:
+            """Restart no more, and count no restarts that were not made."""
+            worker_group = self._worker_group
+            worker_group.spec.max_restarts -= self._remaining_restarts
+            self._remaining_restarts = 0
+
+        def _shutdown(self, death_sig: signal.Signals = signal.SIGTERM, *_: Any, **__: Any) -> None:
+            """End the processes by a signal and give them time to save; a second interrupt does not wait."""
+            if self._pcontext is None:
+                return
+            while True:
+                try:
+                    self._pcontext.close(death_sig, GRACE)
+                    return
+                except SignalException as again:
+                    if again.sigval == signal.SIGINT:
+                        self._pcontext.close(signal.SIGKILL, AT_ONCE)
+                        raise
+                    death_sig = again.sigval
+
+        def first_to_fail(self) -> Failure | None:
+            """The cause of the failure of processes that a signal has ended, if any failed."""
+            if self._pcontext is None:
+                return None
+            context = self._pcontext
+            found = {
+                rank: ProcessFailure(rank, each.proc.pid, each.proc.returncode, context.error_files[rank])
+                for rank, each in context.subprocess_handlers.items()
+                if each.proc.poll()
+            }
+            return first_of(found, context.stderrs) if found else None
+
+    return Agent
+
+
+def tell_restart(what: str, number: int, most: int) -> None:
+    """Say that all processes begin again."""
+    out.warn(f"{what}; all processes begin again from the last checkpoint ({number} of {most})")
