@@ -13,7 +13,6 @@ from tunekit.data.windows import Encoded, encode
 from tunekit.engine.display import Display
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.saving import Saver, best_weights, choose_step
-from tunekit.engine.sharing import at_hand
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, restore, set_weights, snapshot
 from tunekit.engine.steps import Progress, Watch, any_process, run_steps
@@ -75,8 +74,7 @@ class Fitting:
             broadcast_object_list(chosen)
         if chosen[0] is not None:
             saved = checkpoint.at_step(self.run.checkpoints, chosen[0])
-            with at_hand(saved, accelerator):
-                self.state = restore(saved, self.optimization)
+            self.state = restore(saved, self.optimization)
             self.steps.most, self.steps.budget, self.steps.shrunk = self.state.pieces or (
                 self.steps.most,
                 self.steps.budget,
@@ -272,9 +270,8 @@ class Fitting:
         if best is not None:
             self.optimization.task.decision = best.decision
         if best is not None and best.step != self.state.step:
-            saved = checkpoint.at_step(self.run.checkpoints, best.step)
-            with at_hand(saved, self.optimization.accelerator):
-                set_weights(self.optimization.model, best_weights(self.run.checkpoints, best.step))
+            tensors = best_weights(self.run.checkpoints, best.step, self.optimization.accelerator)
+            set_weights(self.optimization.model, tensors)
 
 
 def fit(fitting: Fitting) -> None:

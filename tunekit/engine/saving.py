@@ -9,6 +9,7 @@ from typing import Any
 
 from tunekit import checkpoint
 from tunekit.console import out
+from tunekit.engine.sharing import at_hand
 from tunekit.errors import EnvironmentFailure, InputError, explain
 from tunekit.run import Run
 
@@ -141,17 +142,18 @@ def choose_step(folder: Path, asked: checkpoint.Saved | None, origin: Mapping[st
     return None if saved is None else saved.step
 
 
-def best_weights(folder: Path, step: int) -> dict[str, Any]:
-    """The weights of the best checkpoint, verified.
+def best_weights(folder: Path, step: int, accelerator: Any) -> dict[str, Any]:
+    """The weights of the best checkpoint, verified, on every process.
 
     Raises:
         EnvironmentFailure: it has been damaged since it was written.
     """
     saved = checkpoint.at_step(folder, step)
-    wrong = checkpoint.damage(saved)
-    if wrong:
-        raise EnvironmentFailure(
-            f"{saved.path}, the best checkpoint, has been damaged since it was written ({wrong}); "
-            "the same command continues from the newest one that is whole"
-        )
-    return saved.tensors("model")
+    with at_hand(saved, accelerator):
+        wrong = checkpoint.damage(saved)
+        if wrong:
+            raise EnvironmentFailure(
+                f"{saved.path}, the best checkpoint, has been damaged since it was written ({wrong}); "
+                "the same command continues from the newest one that is whole"
+            )
+        return saved.tensors("model")

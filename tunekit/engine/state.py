@@ -7,6 +7,7 @@ from typing import Any
 from tunekit.checkpoint import Saved
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
+from tunekit.engine.sharing import at_hand
 
 
 @dataclass
@@ -102,9 +103,10 @@ def restore(saved: Saved, optimization: Optimization) -> State:
 
     On another number of processes the random states are not those of an uninterrupted run.
     """
-    document = saved.manifest()["state"]
-    set_weights(optimization.model, saved.tensors("model"))
-    set_moments(optimization.optimizer, saved.tensors("optimizer"), document["optimizer"])
+    with at_hand(saved, optimization.accelerator):
+        document = saved.manifest()["state"]
+        set_weights(optimization.model, saved.tensors("model"))
+        set_moments(optimization.optimizer, saved.tensors("optimizer"), document["optimizer"])
     schedule = optimization.schedule
     schedule.load_state_dict({**schedule.state_dict(), **document["schedule"]})
     optimization.scaler.load_state_dict(document["scaler"])

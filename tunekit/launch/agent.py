@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from tunekit.console import out
@@ -14,8 +15,11 @@ AT_ONCE = 5  # seconds that killed ones may take
 HERE = "127.0.0.1"
 
 
-def make_agent(count: int, restarts: int, folder: str) -> Any:
-    """An agent for so many processes of the present command; others than the first print into `folder`."""
+def make_agent(count: int, restarts: int, folder: str, words: Sequence[str] = ()) -> Any:
+    """An agent for so many processes of Python; others than the first print into `folder`.
+
+    Their words are those of the present command, if no others are given.
+    """
     from torch.distributed.elastic.agent.server.api import WorkerSpec
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
     from torch.distributed.elastic.rendezvous import RendezvousParameters, registry
@@ -26,7 +30,7 @@ def make_agent(count: int, restarts: int, folder: str) -> Any:
         role="tunekit",
         local_world_size=count,
         entrypoint=sys.executable,
-        args=("-u", "-m", "tunekit", *sys.argv[1:]),
+        args=("-u", *(words or ("-m", "tunekit", *sys.argv[1:]))),
         rdzv_handler=registry.get_rendezvous_handler(meeting),
         max_restarts=restarts,
         local_addr=HERE,
@@ -38,70 +42,71 @@ def make_agent(count: int, restarts: int, folder: str) -> Any:
 def agent_kind() -> type[Any]:
     """The class of the agent, made here so that torch is imported only when it is needed."""
     from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-    class Agent(LocalElasticAgent):  # type: ignore[misc]
-        """Restarts only after accidents, and ends processes in the way that a run wants to be ended."""
+    return type("Agent", (Ways, LocalElasticAgent), {})
 
-        first: Failure | None = None  # the cause of the last failure
-        _remaining_restarts: int
 
-        @property
-        def count(self) -> int:
-            """How many processes there are."""
-            return int(self._worker_group.spec.local_world_size)
+class Ways:
+    """Ways of the agent: restarts only after accidents, and ends processes as runs want to be ended."""
 
-        @property
-        def restarted(self) -> int:
-            """How often all processes were started again."""
-            return int(self._worker_group.spec.max_restarts - self._remaining_restarts)
+    first: Failure | None = None  # the cause of the last failure
+    _remaining_restarts: int  # this and what follows are torch's
+    _worker_group: Any
+    _pcontext: Any
 
-        def _monitor_workers(self, worker_group: Any) -> Any:
-            """Look at the processes; after a failure that is no accident there are no restarts left."""
-            result = super()._monitor_workers(worker_group)
-            if result.is_failed():
-                before, self.first = self.first, first_of(result.failures, self._pcontext.stderrs)
-                if not is_accident(self.first, before):
-                    self.allow_no_more()
-                elif self._remaining_restarts > 0:
-                    number, most = self.restarted + 1, worker_group.spec.max_restarts
-                    tell_restart(sentence(self.first, self.count), number, most)
-            return result
+    @property
+    def count(self) -> int:
+        """How many processes there are."""
+        return int(self._worker_group.spec.local_world_size)
 
-        def allow_no_more(self) -> None:
-            """Restart no more, and count no restarts that were not made."""
-            worker_group = self._worker_group
-            worker_group.spec.max_restarts -= self._remaining_restarts
-            self._remaining_restarts = 0
+    @property
+    def restarted(self) -> int:
+        """How often all processes were started again."""
+        return int(self._worker_group.spec.max_restarts - self._remaining_restarts)
 
-        def _shutdown(self, death_sig: signal.Signals = signal.SIGTERM, *_: Any, **__: Any) -> None:
-            """End the processes by a signal and give them time to save; a second interrupt does not wait."""
-            if self._pcontext is None:
+    def _monitor_workers(self, worker_group: Any) -> Any:
+        """Look at the processes; after a failure that is no accident there are no restarts left."""
+        result = super()._monitor_workers(worker_group)  # type: ignore[misc]
+        if result.is_failed():
+            before, self.first = self.first, first_of(result.failures, self._pcontext.stderrs)
+            if not is_accident(self.first, before):
+                self.allow_no_more()
+            elif self._remaining_restarts > 0:
+                tell_restart(
+                    sentence(self.first, self.count), self.restarted + 1, worker_group.spec.max_restarts
+                )
+        return result
+
+    def allow_no_more(self) -> None:
+        """Restart no more, and count no restarts that were not made."""
+        self._worker_group.spec.max_restarts -= self._remaining_restarts
+        self._remaining_restarts = 0
+
+    def _shutdown(self, death_sig: signal.Signals = signal.SIGTERM, *_: Any, **__: Any) -> None:
+        """End the processes by a signal and give them time to save; a second interrupt does not wait."""
+        from torch.distributed.elastic.multiprocessing.api import SignalException
+
+        while self._pcontext is not None:
+            try:
+                self._pcontext.close(death_sig, GRACE)
                 return
-            while True:
-                try:
-                    self._pcontext.close(death_sig, GRACE)
-                    return
-                except SignalException as again:
-                    if again.sigval == signal.SIGINT:
-                        self._pcontext.close(signal.SIGKILL, AT_ONCE)
-                        raise
-                    death_sig = again.sigval
+            except SignalException as again:
+                death_sig = again.sigval
+                if death_sig == signal.SIGINT:
+                    self._pcontext.close(signal.SIGKILL, AT_ONCE)
+                    raise
 
-        def first_to_fail(self) -> Failure | None:
-            """The cause of the failure of processes that a signal has ended, if any failed."""
-            if self._pcontext is None:
-                return None
-            context = self._pcontext
-            found = {
-                rank: ProcessFailure(rank, each.proc.pid, each.proc.returncode, context.error_files[rank])
-                for rank, each in context.subprocess_handlers.items()
-                if each.proc.poll()
-            }
-            return first_of(found, context.stderrs) if found else None
+    def first_to_fail(self) -> Failure | None:
+        """The cause of the failure of processes that a signal has ended, if any failed."""
+        from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-    return Agent
+        context = self._pcontext
+        found = {
+            rank: ProcessFailure(rank, each.proc.pid, each.proc.returncode, context.error_files[rank])
+            for rank, each in (context.subprocess_handlers if context else {}).items()
+            if each.proc.poll()
+        }
+        return first_of(found, context.stderrs) if found else None
 
 
 def tell_restart(what: str, number: int, most: int) -> None:

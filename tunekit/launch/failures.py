@@ -33,12 +33,12 @@ class Failure:
     def order(self, earliest: float) -> tuple[Any, ...]:
         """Sorts what began it all before what followed from it, given when the first process ended.
 
-        Errors with a word of their own come before signals, then those that only missed another; last those
-        that the launcher ended by SIGTERM, or by SIGKILL when they did not heed it.
+        Errors with a word of their own come before signals, then silent exits, then those that only missed
+        another; last those that the launcher ended by SIGTERM, or by SIGKILL when they did not heed it.
         """
         late = self.code == -signal.SIGKILL and self.when[0] - earliest > PATIENT
         ended = late or self.code == -signal.SIGTERM
-        kind = 3 if ended else 2 if self.unreached else 1 if self.killed else 0
+        kind = 4 if ended else 3 if self.unreached else 1 if self.killed else 0 if self.trace else 2
         return (kind, self.when, self.rank)
 
 
@@ -66,7 +66,7 @@ def read(rank: int, failure: Any, printed: Mapping[int, str | None]) -> Failure:
     extra = word.get("extraInfo", {})
     return Failure(
         rank,
-        failure.exitcode,
+        int(word.get("errorCode", failure.exitcode)),  # also of one that was ended while it was leaving
         str(word.get("message", "")),
         str(extra.get("trace", "")),
         bool(extra.get("unreached")),
