@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from tunekit import errors
 from tunekit.console import out
@@ -19,7 +20,6 @@ def act(what: str) -> None:
     kind, _, text = rest.partition(" ")
     if verb == "die":
         print("last words", file=sys.stderr, flush=True)
-        time.sleep(0.3)  # until the others are there
         os.kill(os.getpid(), signal.Signals[kind])
     elif verb == "raise":
         raise {**vars(errors), "ValueError": ValueError}[kind](text)
@@ -40,11 +40,19 @@ def wait_for_sigterm() -> None:
         time.sleep(0.01)
 
 
+def meet(folder: Path) -> None:
+    """Go on when both processes are there."""
+    (folder / f"here-{os.environ['RANK']}").touch()
+    while len(list(folder.glob("here-*"))) < 2:
+        time.sleep(0.01)
+
+
 def main() -> None:
     """What `tunekit.cli.main` does, around something shorter than a run."""
     follow_launcher()
     out.speaks = os.environ["RANK"] == "0"
     out.say(f"process {os.getpid()} begins")
+    meet(Path(os.environ["TORCHELASTIC_ERROR_FILE"]).parents[1])
     here = f"{os.environ['RANK']}.{os.environ['TORCHELASTIC_RESTART_COUNT']}"
     try:
         act(json.loads(sys.argv[1]).get(here, "end"))

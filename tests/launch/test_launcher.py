@@ -1,11 +1,13 @@
 """The launcher: what it says of processes that fail, when it starts them again, and that none is left."""
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from tests.faults.processes import children
 from tunekit.errors import TunekitError
 from tunekit.launch.agent import make_agent
 from tunekit.launch.relaunching import PASSED_ON, launch, prepare_environment
+
+# torch leaves files open of processes that end by themselves.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., TunekitError | None]
@@ -44,6 +49,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         return None
 
     yield launched
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

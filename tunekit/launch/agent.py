@@ -24,7 +24,6 @@ def make_agent(count: int, restarts: int, folder: str, words: Sequence[str] = ()
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
     from torch.distributed.elastic.rendezvous import RendezvousParameters, registry
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we speak for it
     meeting = RendezvousParameters("c10d", f"{HERE}:0", uuid.uuid4().hex, 1, 1, local_addr=HERE)
     spec = WorkerSpec(
         role="tunekit",
@@ -36,7 +35,16 @@ def make_agent(count: int, restarts: int, folder: str, words: Sequence[str] = ()
         local_addr=HERE,
     )
     others = dict.fromkeys(range(1, count), Std.ALL)
-    return agent_kind()(spec=spec, logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others))
+    kind = agent_kind()
+    hush()
+    return kind(spec=spec, logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=others))
+
+
+def hush() -> None:
+    """Let torch's launcher be silent: this one speaks for it. Its loggers have levels of their own."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed.elastic"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def agent_kind() -> type[Any]:

@@ -1,6 +1,6 @@
 """How time and memory of preparing a run grow with the rows: made up texts are read, encoded and batched.
 
-    python benchmarks/scale.py MODEL_FOLDER [--rows 1000 10000 100000 1000000] [--json FILE]
+    python benchmarks/growth.py MODEL_FOLDER [--rows 1000 10000 100000 1000000] [--json FILE]
 
 Every size is measured in a process of its own, on texts of 10 to 30 words with one of three labels. Printed
 are microseconds of processor time a row (what else runs on the machine does not count), and the most memory
@@ -102,7 +102,7 @@ def measure(model: str, path: Path, number: int) -> dict[str, float]:
 
 def in_a_process(model: str, rows: int) -> dict[str, float]:
     """Measure one size in a fresh process."""
-    with tempfile.TemporaryDirectory(prefix="tunekit-scale-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tunekit-growth-") as folder:
         path = Path(folder) / "train.jsonl"
         write_rows(path, rows)
         command = [sys.executable, __file__, model, "--rows", str(rows), "--file", str(path)]
