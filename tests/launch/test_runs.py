@@ -86,16 +86,10 @@ class Started:
 
 @pytest.fixture(scope="module")
 def wanted(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the run gives as plain workers under `accelerate launch`, uninterrupted."""
+    """What the run gives as plain workers under `accelerate launch`, which knows no CPUs; uninterrupted."""
     run = tmp_path_factory.mktemp("accelerate") / "run"
-    options = [
-        "--cpu",
-        "--num_processes=2",
-        "--num_machines=1",
-        "--mixed_precision=no",
-        "--dynamo_backend=no",
-    ]
-    launcher = [*PYTHON, "accelerate.commands.launch", *options, "--num_cpu_threads_per_process=1"]
+    options = ["--multi_gpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no"]
+    launcher = [*PYTHON, "accelerate.commands.launch", *options, "--dynamo_backend=no"]
     started = Started([*launcher, "--main_process_port=0", "-m", "tunekit"], recipe, run)
     assert started.wait() == 0, started.said
     assert "training on 2 x cpu" in started.said
