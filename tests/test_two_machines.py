@@ -141,4 +141,5 @@ def test_a_cut_cable_fails_clearly_and_the_same_command_continues_exactly(
     assert again.wait() == [0, 0], again.said()
     assert "continuing after step" in again.said()
     assert again.weights() == whole.weights()
+    assert not any(again.runs[1].rglob("step-*"))  # what it was sent is gone
     assert (again.runs[0] / "log.jsonl").read_bytes() == (whole.runs[0] / "log.jsonl").read_bytes()

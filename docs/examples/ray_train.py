@@ -27,7 +27,8 @@ def train(settings: dict[str, object]) -> None:
 def main() -> None:
     """Start Ray on this machine, unless RAY_ADDRESS names a cluster, train, and end what was started."""
     recipe, output, *overrides = sys.argv[1:]
-    ray.init(include_dashboard=None if "RAY_ADDRESS" in os.environ else False)
+    quiet = ray.LoggingConfig(log_level="ERROR")
+    ray.init(include_dashboard=None if "RAY_ADDRESS" in os.environ else False, logging_config=quiet)
     places = {"recipe": os.path.abspath(recipe), "output": os.path.abspath(output), "overrides": overrides}
     workers, gpus = int(os.environ.get("WORKERS", "2")), float(os.environ.get("GPUS", "0"))
     trainer = TorchTrainer(

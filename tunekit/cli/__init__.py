@@ -6,7 +6,7 @@ from tunekit.cli import checks, hub, lists, runs, starting
 from tunekit.cli.app import app, begin
 from tunekit.console import out
 from tunekit.errors import explain
-from tunekit.launch import follow_launcher, report
+from tunekit.launch import follow_launcher, leave, report
 
 __all__ = ["app", "begin", "main"]
 
@@ -25,6 +25,7 @@ def main() -> None:
     follow_launcher()
     try:
         code = app(standalone_mode=False)
+        leave()
     except SystemExit:
         raise
     except BaseException as error:

@@ -44,7 +44,7 @@ def finetune(
     """Check, train, evaluate and save, as a recipe says; the same command continues an interrupted run."""
     begin(as_json=as_json, quiet=quiet, offline=offline)
     from tunekit import recipe as recipes
-    from tunekit.launch import leave, relaunched, set_patience
+    from tunekit.launch import relaunched, set_patience
 
     set_patience(timeout)
     overrides = [*(overrides or []), *([f"hub.repo={push}"] if push else [])]
@@ -59,7 +59,6 @@ def finetune(
         settings, name=Path(recipe).stem, output=output, resume=resume, overwrite=overwrite, dry_run=dry_run
     )
     show(str(run.path), "checked" if dry_run else run.status, {} if dry_run else run.metrics(), run.facts)
-    leave()
 
 
 def evaluate(

@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -16,11 +17,11 @@ from tunekit.launch.workers import Unreached
 
 PATIENCE = "TUNEKIT_TIMEOUT"  # variable: seconds that processes wait for each other
 USUAL = 600.0  # seconds
-REASONS = (  # what torch and gloo say, and what that means
-    (r"Connection closed by peer \[([^\]]+)\]", "{0} closed the connection"),
-    (r"Timed out waiting (\d+)ms", "no answer within {0} ms"),
-    (r"(\d+)/(\d+) clients joined", "only {0} of {1} processes came"),
-    (r"connect to \(?([^()]+?)\)?\.", "{0} did not answer"),
+REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo say, and what that means
+    (r"Connection closed by peer \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
+    (r"Timed out waiting (\d+)ms", lambda ms: f"no answer within {int(ms) / 1000:g} s"),
+    (r"(\d+)/(\d+) clients joined", lambda here, all_of: f"only {here} of {all_of} processes came"),
+    (r"while trying to connect to \(([^)]+)\)", lambda address: f"{address} did not answer"),
 )
 FROM_OTHERS = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreError", "QueueEmptyError")
 
@@ -84,12 +85,9 @@ def store() -> Any:
 
 
 def leave() -> None:
-    """Leave the process group after a run that went well."""
-    if process_count() > 1:
-        import torch.distributed as group
-
-        if group.is_initialized():
-            group.destroy_process_group()
+    """Leave the process group after a command that went well."""
+    if "torch" in sys.modules and sys.modules["torch"].distributed.is_initialized():
+        sys.modules["torch"].distributed.destroy_process_group()
 
 
 def told_by_first(document: dict[str, Any]) -> dict[str, Any]:
@@ -133,8 +131,8 @@ def is_of_others(error: BaseException) -> bool:
 def describe(error: BaseException) -> str:
     """Say that another process was lost, how that showed, and what to do."""
     text = str(error)
-    found = ((re.search(pattern, text), reason) for pattern, reason in REASONS)
-    reason = next((r.format(*match.groups()) for match, r in found if match), first_line(error))
+    found = ((re.search(pattern, text), say) for pattern, say in REASONS)
+    reason = next((say(*match.groups()) for match, say in found if match), first_line(error))
     if on_one_machine():
         return f"another process was lost ({reason}); the same command continues from the last checkpoint"
     return (
