@@ -1,135 +1,135 @@
-"""How time and memory of preparing a run grow with the rows: made up texts are read, encoded and batched.
+"""What a second process costs on a CPU: time of a step, and bytes that each process sends.
 
-    python benchmarks/scale.py MODEL_FOLDER [--rows 1000 10000 100000 1000000] [--json FILE]
+    python benchmarks/scale.py MODEL_FOLDER DATA_FOLDER [--rounds 3] [--rows 16] [--steps 40] [--json FILE]
 
-Every size is measured in a process of its own, on texts of 10 to 30 words with one of three labels. Printed
-are microseconds of processor time a row (what else runs on the machine does not count), and the most memory
-that preparation takes beyond what model and libraries hold when it begins. Nothing is trained. Linux only.
+`tunekit finetune` runs in turns with one process, with two that each have as many rows (weak scaling), and
+with two that share the rows of one (strong scaling), one thread each. Every round makes each run twice,
+with few steps and with `--steps` more; a step's time is the difference over the steps, so nothing that
+happens once counts. Bytes are computed from the gradients, and counted on the loopback interface: as root
+in a network namespace of the runs' own, else on the machine's, where other programs count too. Linux only;
+it needs two cores that nothing else uses.
 """
 
 import argparse
 import json
-import random
+import os
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROWS = (1_000, 10_000, 100_000, 1_000_000)
-BATCH, MOST_STEPS = 32, 2000
-LABELS = ("bad", "good", "mixed")
-WORDS = [
-    *(
-        "the",
-        "a",
-        "film",
-        "story",
-        "of",
-        "and",
-        "in",
-        "was",
-        "with",
-        "its",
-        "people",
-        "home",
-        "night",
-        "music",
-    ),
-    *("laughter", "tears", "hope", "actors", "director", "scene", "plot", "camera", "slow", "fast", "boring"),
-    *("brilliant", "awful", "fine", "unwatchable", "heartwarming", "cinematography"),
-]
-STAGES = ("reading", "fingerprint", "encoding", "batching")
+FEW = 10  # steps of the shorter runs
+ROWS_SCORED = 32  # of validation and test: what is measured is training
+COUNTERS = Path("/proc/net/dev")
+ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && "$@" && cat /proc/net/dev', "sh"]
 
 
-def write_rows(path: Path, rows: int) -> None:
-    """Texts and labels, one object a line."""
-    draw = random.Random(0)
-    with path.open("w") as file:
-        for number in range(rows):
-            text = " ".join(draw.choices(WORDS, k=draw.randint(10, 30)))
-            file.write(json.dumps({"text": text, "label": LABELS[number % len(LABELS)]}) + "\n")
+@dataclass(frozen=True)
+class Setting:
+    """A number of processes, and how many rows a step has for each of `rows`."""
+
+    name: str
+    processes: int
+    times: int
 
 
-def megabytes(field: str) -> float:
-    """What the system says of this process's memory: VmRSS now, or VmHWM at its highest."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+SETTINGS = (Setting("one", 1, 1), Setting("two, weak", 2, 2), Setting("two, strong", 2, 1))
 
 
-def measure(model: str, path: Path, number: int) -> dict[str, float]:
-    """Prepare a run on a file of so many rows: microseconds a row by stage, and megabytes."""
-    from tunekit import tasks
-    from tunekit.data.batches import Steps
-    from tunekit.data.drawing import fingerprint
-    from tunekit.data.load import load
-    from tunekit.data.windows import encode
-    from tunekit.environment import configure, hush
-    from tunekit.models.checkpoint import inspect
-    from tunekit.models.load import load_model, load_processor
-    from tunekit.recipe import DataSection, ModelSection
-
-    configure()
-    hush()
-    kind = tasks.find("text-classification")
-    checkpoint = inspect(ModelSection(name=model), kind)
-    processor = load_processor(checkpoint, kind, lambda _: None)
-    task = kind(kind.Options(max_length=128), processor, LABELS, checkpoint.head)
-    held = load_model(checkpoint, task, lambda _: None, attention=None, dropout=None)
-    encode(task, [{"text": "a film", "label": LABELS[0]}], targets=True)  # what is made once is made now
-    Path("/proc/self/clear_refs").write_text("5")  # the highest memory is that from here on
-    before, found = megabytes("VmRSS"), dict[str, float]()
-
-    def timed(stage: str, count: int, work: Callable[[], Any]) -> Any:
-        start = time.process_time()
-        result = work()
-        found[stage] = (time.process_time() - start) * 1e6 / count
-        return result
-
-    section = DataSection(path=str(path), validation_share=0)
-    data = timed("reading", number, lambda: load(section, kind, task.options, 0, processor))
-    rows = data.splits["train"]
-    timed("fingerprint", number, lambda: fingerprint(rows))
-    encoded = timed("encoding", number, lambda: encode(task, rows, targets=True))
-    steps = Steps(task, encoded, seed=0, batch_size=BATCH)
-    count = min(MOST_STEPS, number // BATCH)
-    timed("batching", count * BATCH, lambda: all(steps[step] for step in range(count)))
-    del held  # until here, as in a run
-    return found | {"peak memory": megabytes("VmHWM") - before}
+def measure(given: argparse.Namespace, setting: Setting, steps: int, folder: Path) -> dict[str, float]:
+    """Make a run: seconds of its steps, and bytes on the loopback interface."""
+    run = folder / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    recipe = ["sentiment", f"model={given.model}", f"data={given.data}", f"train.steps={steps}"]
+    recipe += [f"train.batch_size={given.rows * setting.times}", f"train.evaluate_every={steps}"]
+    recipe += [f"data.limit={{validation: {ROWS_SCORED}, test: {ROWS_SCORED}}}", f"train.save_every={steps}"]
+    command = [sys.executable, "-m", "tunekit", "finetune", *recipe, "--processes", str(setting.processes)]
+    alone = os.geteuid() == 0 and all(map(shutil.which, ("unshare", "ip")))
+    before = 0 if alone else sent(COUNTERS.read_text())
+    done = subprocess.run(
+        [*(ALONE if alone else []), *command, "--output", str(run), "--quiet"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
+    )
+    timings = json.loads((run / "run.json").read_text())["timings"]
+    training = timings["training"] - timings.get("evaluation", 0) - timings.get("saving", 0)
+    return {"training": training, "sent": sent(done.stdout if alone else COUNTERS.read_text()) - before}
 
 
-def in_a_process(model: str, rows: int) -> dict[str, float]:
-    """Measure one size in a fresh process."""
-    with tempfile.TemporaryDirectory(prefix="tunekit-scale-") as folder:
-        path = Path(folder) / "train.jsonl"
-        write_rows(path, rows)
-        command = [sys.executable, __file__, model, "--rows", str(rows), "--file", str(path)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        return {"rows": rows, **json.loads(done.stdout.splitlines()[-1])}
+def sent(counters: str) -> float:
+    """Bytes sent over the loopback interface, from what /proc/net/dev holds."""
+    line = next(line for line in counters.splitlines() if line.strip().startswith("lo:"))
+    return float(line.split(":")[1].split()[8])
+
+
+def a_step(given: argparse.Namespace, setting: Setting, folder: Path) -> dict[str, float]:
+    """What a step takes: seconds, and bytes of one process."""
+    few = measure(given, setting, FEW, folder)
+    many = measure(given, setting, FEW + given.steps, folder)
+    return {
+        "seconds": (many["training"] - few["training"]) / given.steps,
+        "bytes": (many["sent"] - few["sent"]) / given.steps / setting.processes,
+    }
+
+
+def gradients(folder: Path) -> int:
+    """Numbers in the gradients: the weights of the model that the last run left."""
+    from safetensors import safe_open
+
+    with safe_open(folder / "run" / "model" / "model.safetensors", "pt") as file:
+        return sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
+
+
+def report(found: dict[str, list[dict[str, float]]], numbers: int, rows: int) -> list[str]:
+    """The table, and what follows from it."""
+    medians = {n: statistics.median(each["seconds"] for each in rounds) for n, rounds in found.items()}
+    lines = ["| run | rows a step | ms a step, median (least to most) | against one |", "|---|---|---|---|"]
+    for setting in SETTINGS:
+        all_of = [each["seconds"] * 1e3 for each in found[setting.name]]
+        middle = medians[setting.name]
+        span = f"{middle * 1e3:.1f} ({min(all_of):.1f} to {max(all_of):.1f})"
+        lines.append(f"| {setting.name} | {rows * setting.times} | {span} | {middle / medians['one']:.3f} |")
+    weak, strong = (medians["one"] / medians[name] for name in ("two, weak", "two, strong"))
+    computed = 4 * numbers  # bytes: with two processes each sends as much as it has, 2·(p-1)/p times
+    counted = statistics.median(each["bytes"] for each in found["two, weak"])
+    return [
+        *lines,
+        "",
+        f"two processes: {2 * weak:.2f} times the examples a second with equal work for each (overhead "
+        f"{1 / weak - 1:+.1%} a step), {strong:.2f} times with the rows of one shared",
+        f"sent by each process a step: {computed:,} bytes of gradients, {counted:,.0f} bytes counted "
+        f"({counted / computed - 1:+.1%})",
+    ]
 
 
 def main() -> None:
-    """Print a line for each size."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="a checkpoint's folder")
-    parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
+    parser.add_argument("model", type=Path, help="a checkpoint's folder")
+    parser.add_argument(
+        "data", type=Path, help="a folder of texts with labels, in train, validation and test"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=16, help="of one process a step")
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--json", type=Path, help="a file for the numbers")
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.file:
-        print(json.dumps(measure(given.model, given.file, *given.rows)))
-        return
-    print("| rows | " + "".join(f"{stage}, µs a row | " for stage in STAGES) + "peak memory, MB |")
-    print("|" + "---|" * (len(STAGES) + 2), flush=True)
-    found = []
-    for rows in given.rows:
-        found.append(in_a_process(given.model, rows))
-        cells = [f"{rows:,}", *(f"{found[-1][stage]:,.1f}" for stage in STAGES)]
-        print(f"| {' | '.join(cells)} | {found[-1]['peak memory']:,.0f} |", flush=True)
+    given.model, given.data = given.model.absolute(), given.data.absolute()
+    found: dict[str, list[dict[str, Any]]] = {setting.name: [] for setting in SETTINGS}
+    with tempfile.TemporaryDirectory(prefix="tunekit-scale-") as name:
+        for number in range(given.rounds):
+            for setting in SETTINGS if number % 2 == 0 else SETTINGS[::-1]:
+                found[setting.name].append(a_step(given, setting, Path(name)))
+        numbers = gradients(Path(name))
+    print("\n".join(report(found, numbers, given.rows)))
     if given.json:
-        given.json.write_text(json.dumps(found, indent=2) + "\n")
+        given.json.write_text(json.dumps({"gradients": numbers, **found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ SETTINGS = {
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
 }
 
+FIRST_PORT, PORTS = 20000, 10000  # among which a SLURM job takes one
+
 
 def configure(*, offline: bool = False) -> None:
     """Set what the libraries read from the environment; must come before they are imported."""
@@ -23,6 +26,7 @@ def configure(*, offline: bool = False) -> None:
         os.environ.setdefault(name, value)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    adopt_slurm()
 
 
 def hush() -> None:
@@ -64,6 +68,47 @@ def local_index() -> int:
 def local_count() -> int:
     """How many processes of the run are on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def process_count() -> int:
+    """How many processes the run has, as torchrun and the like tell it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def on_one_machine() -> bool:
+    """Whether all processes of the run are known to be on this machine."""
+    return os.environ.get("LOCAL_WORLD_SIZE") == str(process_count()) or process_count() == 1
+
+
+def adopt_slurm() -> None:
+    """In a task of a SLURM step of several (`srun`), set the variables that torchrun would.
+
+    A script of `sbatch` is no task of a step, even where it has SLURM_PROCID and SLURM_NTASKS.
+    """
+    slurm = {
+        name.removeprefix("SLURM_"): value for name, value in os.environ.items() if name.startswith("SLURM_")
+    }
+    tasks = slurm.get("STEP_NUM_TASKS", "1")
+    if tasks == "1" or "PROCID" not in slurm or "RANK" in os.environ:
+        return
+    job = int(slurm.get("JOB_ID", "0")) + int(slurm.get("STEP_ID", "0"))
+    here = tasks_by_node(slurm.get("STEP_TASKS_PER_NODE", tasks))[int(slurm.get("NODEID", "0"))]
+    os.environ |= {"RANK": slurm["PROCID"], "WORLD_SIZE": tasks}
+    os.environ |= {"LOCAL_RANK": slurm.get("LOCALID", "0"), "LOCAL_WORLD_SIZE": str(here)}
+    os.environ.setdefault("MASTER_ADDR", first_node(slurm.get("STEP_NODELIST", "127.0.0.1")))
+    os.environ.setdefault("MASTER_PORT", str(FIRST_PORT + job % PORTS))
+
+
+def first_node(nodes: str) -> str:
+    """The first name of a SLURM node list, such as gpu-03 of `gpu-[03-05,07],login`."""
+    match = re.match(r"([^,\[]*)(?:\[(\d+)[^\]]*\]([^,\[]*))?", nodes)
+    return "".join(part or "" for part in match.groups()) if match else nodes
+
+
+def tasks_by_node(text: str) -> list[int]:
+    """How many tasks each node has, from SLURM's `2(x3),1`."""
+    found = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
+    return [int(tasks) for tasks, times in found for _ in range(int(times or 1))]
 
 
 def processor(fact: str) -> str:

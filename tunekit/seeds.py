@@ -8,8 +8,10 @@ from typing import Any
 
 from tunekit import recipe as recipes
 from tunekit.console import as_json, out
+from tunekit.environment import process_count
 from tunekit.errors import InputError
 from tunekit.hub import check_rights, push_if_named
+from tunekit.models.together import from_first
 from tunekit.recipe import HubSection, Recipe
 from tunekit.run import Run, check_links, choose, write
 from tunekit.workflow import finetune
@@ -77,10 +79,21 @@ def finetune_seeds(
         finetune(each, output=place(folder, each.train.seed), resume=resume, overwrite=overwrite)
         for each in apart(settings)
     ]
-    found = summarize(folder, settings, runs)
+    found = told(summarize(folder, settings, runs) if whole.writes else None)
     if whole.writes:
         write(folder / FILE, as_json(found.facts(), indent=2) + "\n")
     push_if_named(Run(found.best_run, writes=whole.writes), settings)
+    return found
+
+
+def told(found: Seeds | None) -> Seeds:
+    """What the first process found, on all of them: other machines do not see the runs."""
+    if process_count() > 1:
+        from accelerate import PartialState
+
+        PartialState()
+        found = from_first(found)
+    assert found is not None
     return found
 
 
@@ -134,10 +147,7 @@ def apart(settings: Recipe) -> list[Recipe]:
 
 
 def summarize(folder: Path, settings: Recipe, runs: Sequence[Run]) -> Seeds:
-    """Mean, spread and best of finished runs, once the first process has written the last of them."""
-    from accelerate import PartialState
-
-    PartialState().wait_for_everyone()
+    """Mean, spread and best of finished runs."""
     seeds = [run.facts["seed"] for run in runs]
     scores = [run.metrics() for run in runs]
     metrics = {

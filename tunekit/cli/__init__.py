@@ -5,7 +5,8 @@ import sys
 from tunekit.cli import checks, hub, lists, runs, starting
 from tunekit.cli.app import app, begin
 from tunekit.console import out
-from tunekit.errors import InputError, Interrupted, explain
+from tunekit.errors import explain
+from tunekit.launch import follow_launcher, leave, report
 
 __all__ = ["app", "begin", "main"]
 
@@ -21,8 +22,10 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run a command; every error ends as one message and its exit code."""
+    follow_launcher()
     try:
         code = app(standalone_mode=False)
+        leave()
     except SystemExit:
         raise
     except BaseException as error:
@@ -30,8 +33,5 @@ def main() -> None:
             out.trace()
         usage = getattr(error, "format_message", None)  # an error of the command line itself
         message, code = (usage(), 2) if usage else explain(error)
-        if out.speaks or not isinstance(
-            error, InputError | Interrupted
-        ):  # which all processes of a run raise
-            out.error(message)
+        report(error, message, code)
     sys.exit(code if isinstance(code, int) else 0)

@@ -35,9 +35,9 @@ Offline = Annotated[bool, typer.Option("--offline", help="Use no network.")]
 
 def begin(*, as_json: bool, quiet: bool = False, offline: bool = False) -> None:
     """Set up how to talk, and what the libraries may do."""
+    configure(offline=offline)
     out.json, out.quiet = as_json, quiet
     out.speaks = process_index() == 0
-    configure(offline=offline)
 
 
 def show(run: str, status: str, metrics: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -49,6 +49,13 @@ def finetune(
         int | None,
         typer.Option(metavar="N", help="Make N runs that differ in their seed, and report the spread."),
     ] = None,
+    restarts: Annotated[
+        int | None,
+        typer.Option(min=0, help="How often a killed process lets all continue; 3 with several, 0 with one."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long processes wait for each other; 600.")
+    ] = None,
     push: Annotated[
         str | None, typer.Option("--push", metavar="REPO", help="Push the finished run to user/name.")
     ] = None,
@@ -59,14 +66,15 @@ def finetune(
     """Check, train, evaluate and save, as a recipe says; the same command continues an interrupted run."""
     begin(as_json=as_json, quiet=quiet, offline=offline)
     from tunekit import recipe as recipes
-    from tunekit.launch import relaunched
+    from tunekit.launch import relaunched, set_patience
 
+    set_patience(timeout)
     overrides = [*(overrides or []), *([f"hub.repo={push}"] if push else [])]
     overrides += [f"train.seeds={seeds}"] if seeds is not None else []
     settings = recipes.load(recipe, overrides, out.say)  # its errors come before anything heavy is imported
     if dry_run:
         out.say(settings.to_yaml().rstrip())
-    elif relaunched(processes):
+    elif relaunched(processes, restarts):
         return
     from tunekit import workflow
 

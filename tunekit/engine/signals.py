@@ -2,6 +2,7 @@
 
 import os
 import signal
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any, Self
 
@@ -9,7 +10,10 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class StopSignals:
-    """While active, SIGTERM, SIGINT and SIGUSR1 only set `received`; a second SIGINT aborts at once."""
+    """While active, SIGTERM, SIGINT and SIGUSR1 only set `received`; a second SIGINT aborts at once.
+
+    In a thread, as frameworks around a run use, nothing is changed: Python gives signals to the main one.
+    """
 
     def __init__(self) -> None:
         self.received: str | None = None
@@ -17,7 +21,8 @@ class StopSignals:
         self.before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self.before = {each: signal.signal(each, self.handle) for each in STOPPING}
+        if current_thread() is main_thread():
+            self.before = {each: signal.signal(each, self.handle) for each in STOPPING}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,7 +12,7 @@ import tunekit
 from tunekit import tasks
 from tunekit.console import redact
 from tunekit.errors import LONGEST_PATH, InputError, Problems, cut, listing, nearest
-from tunekit.recipe.hub import HubSection
+from tunekit.recipe.hub import wrong_hub
 from tunekit.recipe.reading import Place, read_file, read_value
 from tunekit.recipe.secrets import is_secret, refusal, secrets_in
 from tunekit.recipe.sections import Recipe, Section, TaskSection
@@ -269,17 +269,7 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
             f"{nearest(best, measure.names)}; choose from {listing(measure.names)}"
         )
     found += wrong_training(draft.where, recipe.adapter, recipe.train, recipe.hub.adapter)
-    return found + list(wrong_hub(draft, recipe.hub, measure.names))
-
-
-def wrong_hub(draft: Draft, hub: HubSection, metrics: Sequence[str]) -> Iterator[str]:
-    """A benchmark's metric that the task does not have."""
-    if hub.benchmark and hub.benchmark.metric not in metrics:
-        name = hub.benchmark.metric
-        yield (
-            f"{draft.where(('hub', 'benchmark', 'metric'))}: hub.benchmark.metric {name!r} is no metric of "
-            f"the task{nearest(name, metrics)}; choose from {listing(metrics)}"
-        )
+    return found + list(wrong_hub(draft.where, recipe.hub, measure.names))
 
 
 def wrong_columns(draft: Draft, recipe: Recipe, roles: Sequence[str]) -> Iterator[str]:

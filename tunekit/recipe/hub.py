@@ -1,13 +1,14 @@
 """The section of a recipe that says where a finished run is pushed to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from tunekit.errors import InputError
+from tunekit.errors import InputError, listing, nearest
 from tunekit.recipe.base import Section
+from tunekit.recipe.reading import Place
 
 
 def repository(name: str) -> str:
@@ -51,3 +52,13 @@ class HubSection(Section):
         except ValidationError as error:
             said = {str(each["loc"][0]): each["msg"].split(", ", 1)[-1] for each in error.errors()}
             raise InputError([f"{key} is {values[key]!r}; {text}" for key, text in said.items()]) from None
+
+
+def wrong_hub(where: Callable[[Place], str], hub: HubSection, metrics: Sequence[str]) -> Iterator[str]:
+    """A benchmark's metric that the task does not have."""
+    if hub.benchmark and hub.benchmark.metric not in metrics:
+        name = hub.benchmark.metric
+        yield (
+            f"{where(('hub', 'benchmark', 'metric'))}: hub.benchmark.metric {name!r} is no metric of "
+            f"the task{nearest(name, metrics)}; choose from {listing(metrics)}"
+        )

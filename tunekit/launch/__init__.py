@@ -1,0 +1,7 @@
+"""The processes of a run: one per device, started here, by torchrun or by a scheduler; and how they part."""
+
+from tunekit.launch.groups import leave, set_patience, together, told_by_first
+from tunekit.launch.relaunching import relaunched
+from tunekit.launch.workers import follow_launcher, report
+
+__all__ = ["follow_launcher", "leave", "relaunched", "report", "set_patience", "together", "told_by_first"]
