@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,10 @@ class Sample:
     def metrics(self, counts: Array) -> dict[str, Array]:
         """The metrics of resamples, (resamples,) each, from how often units are drawn, (units, resamples)."""
         found = dict(self.summarize(dict(zip(self.names, self.by_unit @ counts, strict=True))))
-        return found | dict(self.recount(self.columns, counts[self.unit]) if self.recount else {})
+        if self.recount is None:
+            return found
+        of_examples = counts if self.units == self.examples else counts[self.unit]
+        return found | dict(self.recount(self.columns, of_examples))
 
     @property
     def values(self) -> dict[str, float]:
@@ -90,12 +93,27 @@ class Sample:
 
 def draws(units: int, resamples: int, seed: int) -> Iterator[Array]:
     """How often each of some units is drawn in each resample, (units, part of the resamples) at a time."""
+    if units * resamples <= CELLS:
+        yield draw_at_once(units, resamples, seed)
+        return
     generator = np.random.default_rng(seed)
-    most = max(1, CELLS // max(units, 1))
+    most = max(1, CELLS // units)
     for begin in range(0, resamples, most):
-        size = min(most, resamples - begin)
-        cells = generator.integers(units, size=(units, size)) * size + np.arange(size)
-        yield np.bincount(cells.ravel(), minlength=units * size).reshape(units, size).astype(np.float64)
+        yield draw(generator, units, min(most, resamples - begin))
+
+
+@lru_cache(maxsize=2)
+def draw_at_once(units: int, resamples: int, seed: int) -> Array:
+    """The draws of a small sample, kept for the next one of its size: a run is evaluated many times."""
+    counts = draw(np.random.default_rng(seed), units, resamples)
+    counts.flags.writeable = False
+    return counts
+
+
+def draw(generator: np.random.Generator, units: int, resamples: int) -> Array:
+    """How often each unit is drawn in each resample, (units, resamples)."""
+    cells = generator.integers(units, size=(units, resamples)) * resamples + np.arange(resamples)
+    return np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape).astype(np.float64)
 
 
 def numbered(units: Sequence[Hashable]) -> NDArray[np.int64]:
