@@ -1,10 +1,14 @@
 """Bootstrap intervals that correct for bias and skew (BCa), and the p value that agrees with them.
 
-    level of a bound = Phi(bias + (bias + z) / (1 - skew (bias + z)))     z: -1.96 and 1.96 for 95 %
+    level of a bound = Phi(bias + (bias + z) / (1 - skew (bias + z)))     z: about -1.96 and 1.96 for 95 %
 
-Source: Efron (1987), "Better bootstrap confidence intervals"; the p value is DiCiccio and Efron (1996), 2.
+z is that of Student's t, times sqrt(n / (n - 1)), for n units: resamples of few units vary too little.
+
+Source: Efron (1987), "Better bootstrap confidence intervals"; Hesterberg (2015) for z. The p value turns the
+formula round.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -25,6 +29,7 @@ class Bootstrap:
     """The resamples of one value, with what corrects them."""
 
     value: float
+    units: int
     drawn: Array  # the value in each resample, sorted
     bias: float  # how far the value is from the median of its resamples, in standard deviations
     skew: float  # the acceleration, from values with a part of the units left out
@@ -35,17 +40,27 @@ class Bootstrap:
         return float(self.drawn.std())
 
     @property
+    def freedom(self) -> int:
+        """The degrees of freedom."""
+        return max(self.units - 1, 1)
+
+    @property
+    def narrow(self) -> float:
+        """By how much resamples vary too little."""
+        return math.sqrt(self.units / self.freedom)
+
+    @property
     def steady(self) -> bool:
         """Whether every resample has the same value, so that resamples tell nothing."""
         return bool(np.ptp(self.drawn) <= ROUNDING * max(1.0, abs(self.value)))
 
     def bounds(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The interval."""
-        from scipy.stats import norm
+        from scipy.stats import norm, t
 
         if self.steady:
             return self.value, self.value
-        far = norm.ppf((1 + confidence) / 2)
+        far = t.ppf((1 + confidence) / 2, self.freedom) * self.narrow
         shifted = self.bias + np.array([-far, far])
         low, high = np.quantile(
             self.drawn, norm.cdf(self.bias + shifted / np.maximum(1 - self.skew * shifted, EDGE))
@@ -55,9 +70,9 @@ class Bootstrap:
     def p_of_zero(self) -> float:
         """Two-sided: the confidence at which an end of the interval is 0, from 1.
 
-        Beyond what resamples can tell it is that of the normal distribution, but no larger.
+        Beyond what resamples can tell it is that of the standard error, but no larger.
         """
-        from scipy.stats import norm
+        from scipy.stats import norm, t
 
         if self.steady:
             return 1.0 if abs(self.value) <= ROUNDING else 0.0
@@ -65,10 +80,8 @@ class Bootstrap:
         below = (np.searchsorted(self.drawn, 0, "left") + np.searchsorted(self.drawn, 0, "right")) / 2
         at_zero = norm.ppf(np.clip(below / count, 0.5 / count, 1 - 0.5 / count)) - self.bias
         z = at_zero / max(1 + self.skew * at_zero, EDGE) - self.bias
-        p = 2 * norm.cdf(-abs(z))
-        if 0 < below < count:
-            return float(p)
-        return float(min(p, 2 * norm.cdf(-abs(self.value) / self.error)))
+        sure = abs(z) if 0 < below < count else max(abs(z), abs(self.value) / self.error)
+        return float(2 * t.sf(sure / self.narrow, self.freedom))
 
 
 ROUNDING = 1e-12
@@ -77,13 +90,11 @@ EDGE = 1e-3  # the least divisor; a larger skew says that there is too little to
 
 def bootstrap(summary: Summary, units: int, seed: int = SEED) -> dict[str, Bootstrap]:
     """Every value that a summary of counts gives, with its resamples."""
-    values = summary(np.ones((units, 1)))
+    values = {name: float(value[0]) for name, value in summary(np.ones((units, 1))).items()}
     drawn = gathered(summary, draws(units, RESAMPLES, seed))
     without = gathered(summary, left_out(units))
     return {
-        name: Bootstrap(
-            float(v[0]), np.sort(drawn[name]), bias(float(v[0]), drawn[name]), skew(without[name])
-        )
+        name: Bootstrap(v, units, np.sort(drawn[name]), bias(v, drawn[name]), skew(without[name]))
         for name, v in values.items()
     }
 
