@@ -13,7 +13,7 @@ import pytest
 from tests import tiny, tiny_models
 from tests.building import make_task, taught_windows
 from tests.test_models import loaded
-from tunekit import workflow
+from tunekit import tasks, workflow
 from tunekit.data.batches import collate
 from tunekit.data.windows import encode
 from tunekit.evaluation import evaluate, predict
@@ -92,6 +92,13 @@ def test_something_parts_question_and_context(family: str, checkpoint: Make) -> 
     place = int(np.argmax(window.inputs["context_mask"]))
     between = task.processor.decode(window.inputs["input_ids"][place - 1])
     assert between == "\n" or between in task.processor.all_special_tokens
+
+
+def test_questions_on_one_context_are_one_unit_for_intervals() -> None:
+    kind = tasks.find(NAME)
+    task = kind(kind.Options(), None)
+    first, again, other = row("Bob went to Rome", "Rome"), row("Bob went to Rome", "Bob"), row("Bob", "Bob")
+    assert task.unit(first) == task.unit(again) != task.unit(other)
 
 
 def test_an_answer_that_no_window_shows_whole_is_counted(checkpoint: Make) -> None:
