@@ -20,6 +20,7 @@ from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.prepare import Prepared, already_finished, assemble, check, named_checkpoint, reported
 from tunekit.recipe import Recipe
+from tunekit.report import write_report
 from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, check_links, choose
 
@@ -76,6 +77,7 @@ def train(prepared: Prepared, run: Run, begin_from: Saved | None = None, *, over
             finish(fitting, prepared.recipe.task.name, prepared.data.splits)
             if run.writes:
                 run.write_card(card(run, prepared.rerunnable))
+        write_report(run, prepared.rerunnable, fitting.optimization.task, prepared.data.splits)
 
 
 def push(
@@ -127,6 +129,7 @@ def evaluate(
     out.say(f"{scores.truncated:,} of {len(rows):,} rows lose a part to truncation")
     scored = Run(target)
     scored.write_scores(name, scores, evaluation.baselines(task, rows))
+    write_report(scored, recipe, task, data.splits)
     return target, {name: scored.metrics()[name]}
 
 

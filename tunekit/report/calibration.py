@@ -35,9 +35,8 @@ def calibration(scored: Scored) -> Calibration | None:
     claims = [claim for row in scored.claims for claim in row]
     if len(claims) < FEWEST:
         return None
-    said, right = (np.array(side, np.float64) for side in zip(*claims, strict=True))
-    order = np.argsort(said, kind="stable")
-    said, right = said[order], right[order]
+    pairs = np.array(sorted(claims, key=lambda claim: claim[0]), np.float64)  # (claims, 2)
+    said, right = pairs[:, 0], pairs[:, 1]
     bins = edges(len(said))
     title = "Share of right claims by their probability"
     return Calibration(
@@ -76,8 +75,8 @@ def expected_error(said: Floats, right: Floats, bins: NDArray[np.int64]) -> Floa
 def chance_error(said: Floats, bins: NDArray[np.int64]) -> float:
     """The mean error of claims that are right exactly as often as they say: what few rows alone make."""
     random = np.random.default_rng(0)
-    errors = [expected_error(said, (random.random(len(said)) < said) * 1.0, bins) for _ in range(REPEATS)]
-    return float(np.mean(errors))
+    drawn = (random.random((REPEATS, len(said))) < said).astype(np.float64)
+    return float(expected_error(said, drawn, bins).mean())
 
 
 def wilson(share: Floats, counts: Floats) -> tuple[Floats, Floats]:

@@ -51,14 +51,16 @@ def points(rows: Sequence[Mapping[str, Any]], key: str) -> Points:
 def draw_loss(axes: Any, loss: Points) -> None:
     """The mean loss since the row before."""
     axes.plot(*loss, color=BLUE, linewidth=1.4)
-    axes.set(title="training loss", xlabel="step", ylim=(0, None) if min(loss[1]) >= 0 else None)
+    axes.set(title="training loss", xlabel="step")
+    if min(loss[1]) >= 0:
+        axes.set_ylim(0, 1.08 * max(loss[1]) or 1)
 
 
 def draw_rate(axes: Any, rate: Points) -> None:
     """The learning rate of each logged step."""
     axes.plot(*rate, color=DIM, linewidth=1.4)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-    axes.set(title="learning rate", xlabel="step", ylim=(0, None))
+    axes.set(title="learning rate", xlabel="step", ylim=(0, 1.08 * max(rate[1]) or 1))
 
 
 def draw_scores(axes: Any, scores: Points, best: Mapping[str, Any]) -> None:

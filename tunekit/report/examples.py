@@ -38,6 +38,8 @@ def card(subject: Subject, scored: Scored, number: int) -> dict[str, Any]:
         "wanted": told(line.reference),
         "said": told(line.said),
         "marked": bool(wanted or found),
+        "said_is_text": subject.task.measure.form == "texts" and not (wanted or found),
+        "said_differs": False,
         "probabilities": probabilities(subject, line),
         "sure": max((p for p, right in scored.claims[number] if not right), default=None),
         "score": own_score(scored, number),

@@ -1,4 +1,4 @@
-"""Where the model is stronger and weaker: scores by the length of what it reads, and by the task's own groups."""
+"""Where the model is strong and weak: scores by the length of what it reads, and by the task's groups."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -85,7 +85,7 @@ def of_labels(scored: Scored) -> list[Suspect]:
 def only_given(
     labels: list[str], given: NDArray[np.int64], chances: Floats
 ) -> tuple[list[str], NDArray[np.int64], Floats]:
-    """Labels, those of rows, and probabilities, without labels that no row has: cleanlab knows none of them."""
+    """Labels, those of rows, and probabilities, without labels that no row has; cleanlab wants it so."""
     present, numbers = np.unique(given, return_inverse=True)
     kept = chances[:, present]
     return [labels[i] for i in present], numbers, kept / np.maximum(kept.sum(1, keepdims=True), 1e-12)
