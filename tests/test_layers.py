@@ -18,11 +18,9 @@ RANKS = {
     "data": 3,
     **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,
-    **dict.fromkeys(["checkpoint", "identity", "optim", "run", "tracking"], 6),
+    **dict.fromkeys(["checkpoint", "comparison", "identity", "optim", "run", "tracking"], 6),
     **dict.fromkeys(["card", "engine", "report"], 7),
-    **dict.fromkeys(
-        ["checks", "compare", "embedding", "hub", "init", "prepare", "rescore", "finish", "launch"], 8
-    ),
+    **dict.fromkeys(["checks", "embedding", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
     **dict.fromkeys(["doctor", "workflow"], 9),
     **dict.fromkeys(["reproduction", "seeds"], 10),
     **dict.fromkeys(["cli", "__init__"], 11),

@@ -17,6 +17,7 @@ import numpy as np
 from tunekit import metrics, stats
 from tunekit.data.batches import Index, collate, pack, pad_token_of
 from tunekit.data.load import Rows, given_only
+from tunekit.data.traits import traits, units
 from tunekit.data.windows import Encoded, encode
 from tunekit.errors import InputError, first_line
 from tunekit.stats import Estimate
@@ -31,7 +32,7 @@ class Scores:
     """The answers to a split and their metrics."""
 
     metrics: dict[str, Estimate]
-    predictions: list[dict[str, Any]]  # id, prediction, reference, scores; in the order of the rows
+    predictions: list[dict[str, Any]]  # id, prediction, reference, scores, `traits`; in the order of the rows
     truncated: int = 0  # rows of which a part is in no window
 
 
@@ -58,10 +59,10 @@ def evaluate(
     answers = [task.decide(answer) for answer in answers]
     statistics = task.statistics(answers, references)
     predictions = [
-        {"id": row["id"], "prediction": a, "reference": r, "scores": s}
-        for row, a, r, s in zip(rows, answers, references, statistics, strict=True)
+        {"id": row["id"], "prediction": a, "reference": r, "scores": s, **traits(task, row, encoded, n)}
+        for n, (row, a, r, s) in enumerate(zip(rows, answers, references, statistics, strict=True))
     ]
-    return Scores(judge(task, answers, references, statistics, further), predictions, encoded.cut)
+    return Scores(judge(task, rows, answers, references, statistics, further), predictions, encoded.cut)
 
 
 def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:
@@ -154,19 +155,20 @@ def run_batch(
 
 def baselines(task: Task, rows: Rows) -> dict[str, Estimate]:
     """What answers without a model are worth, by `baseline_metric`; for the metrics that are shown."""
-    references = [task.reference(row) for row in rows]
+    references, measure = [task.reference(row) for row in rows], task.measure
     found: dict[str, Estimate] = {}
     for name, answers in task.baselines(rows).items():
-        statistics = task.measure.statistics(answers, references)
-        estimates = stats.estimate(statistics, task.measure.summarize)
-        found |= {
-            f"{name}_{metric}": estimates[metric] for metric in task.measure.reported if metric in estimates
-        }
+        statistics = measure.statistics(answers, references)
+        estimates = stats.estimate(
+            statistics, measure.summarize, units=units(task, rows), recount=measure.recount
+        )
+        found |= {f"{name}_{metric}": estimates[metric] for metric in measure.reported if metric in estimates}
     return found
 
 
 def judge(
     task: Task,
+    rows: Rows,
     answers: Sequence[Answer],
     references: Sequence[Any],
     statistics: Sequence[Any],
@@ -182,7 +184,7 @@ def judge(
     values = framework.combine([ours, *theirs]).compute(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
-    intervals = stats.estimate(statistics, task.summarize)
+    intervals = stats.estimate(statistics, task.summarize, units=units(task, rows), recount=measure.recount)
     found = {
         name: replace(intervals[name], value=float(values.get(name, intervals[name].value))) for name in names
     }

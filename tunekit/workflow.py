@@ -1,5 +1,6 @@
 """The stages of each command, in order. Start reading here."""
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from tunekit import checks, evaluation
 from tunekit import recipe as recipes
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
+from tunekit.comparison import Comparison, check_systems, compare_predictions, has_predictions
 from tunekit.console import out
 from tunekit.data.streams import stream
 from tunekit.engine import Fitting, StopSignals, fit
@@ -22,7 +24,7 @@ from tunekit.prepare import Prepared, already_finished, assemble, check, named_c
 from tunekit.recipe import Recipe
 from tunekit.report import write_report
 from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
-from tunekit.run import Run, check_links, choose
+from tunekit.run import Run, check_links, choose, write
 
 MORE = "tunekit check also looks for duplicates, leaks and what limits cut off, and measures a step"
 
@@ -133,6 +135,35 @@ def evaluate(
     return target, {name: scored.metrics()[name]}
 
 
+def compare(
+    systems: Sequence[str | Path],
+    *overrides: str,
+    split: str | None = None,
+    metric: str | None = None,
+    task: str | None = None,
+    output: str | Path | None = None,
+) -> Comparison:
+    """Compare systems with the first on the examples that both answered; `output` gets a page about it.
+
+    A system is a run, a file of predictions, a model folder, or `user/name[@revision]` of the Hub. What has
+    no predictions is scored first; with overrides, which name the data, everything is. The split is by
+    default test where all have it, else validation. `task` says what files of other tools are.
+
+    Raises:
+        InputError: there is nothing to compare, or it is not comparable.
+    """
+    configure()
+    names = check_systems(systems, overrides, output)
+    paths = [
+        evaluate(path, *overrides, split=split)[0] if overrides or not has_predictions(path) else path
+        for path in map(Path, systems)
+    ]
+    found = compare_predictions(paths, names, split=split, metric=metric, task=task)
+    if output is not None:
+        write(Path(output), page_of(found))
+    return found
+
+
 def fetch(recipe: str | Path | Recipe, *overrides: str) -> list[File]:
     """Put all of the Hub that a recipe needs into the cache; return every file of it there.
 
@@ -160,6 +191,12 @@ def predict(
     for rows in stream(source, task, columns):
         for row, answer in zip(rows, evaluation.predict(task, model, rows), strict=True):
             yield {"id": row["id"], "prediction": answer}
+
+
+def page_of(comparison: Comparison) -> str:
+    """A comparison as a page for a browser."""
+    report = importlib.import_module("tunekit.report.comparison")
+    return str(report.page(comparison))
 
 
 def examine(

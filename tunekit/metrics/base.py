@@ -31,6 +31,9 @@ class Measure:
     form: str  # of what is compared, a key of `evaluation.FORMS`: label, labels, number, texts
     lower_is_better: tuple[str, ...] = ()
     score_all: Callable[[Sequence[Any], Sequence[Any]], list[Statistics]] | None = None  # where ranks matter
+    # what sums do not tell, such as ranks in a resample: from every example's statistics, shape (examples,),
+    # and how often it is drawn, shape (examples, resamples)
+    recount: Callable[[Totals, NDArray[np.float64]], Metrics] | None = None
 
     def statistics(self, predictions: Sequence[Any], references: Sequence[Any]) -> list[Statistics]:
         """The statistics of every example of a set."""

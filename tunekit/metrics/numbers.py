@@ -14,7 +14,7 @@ def score_numbers(predictions: Sequence[float], references: Sequence[float]) -> 
     """Each example's part in the moments of both sides and of their ranks, and its errors.
 
     Values are taken relative to the median of their side, which moves no correlation and saves digits. Ranks
-    are those in the whole set, also in resamples of it.
+    are those in the whole set; `recount_ranks` gives those in a resample.
     """
     from scipy.stats import rankdata
 
@@ -68,6 +68,25 @@ def correlation(totals: Totals, prefix: str) -> NDArray[np.float64]:
     return np.clip(ratio(n * xy - x * y, spread), -1.0, 1.0)
 
 
+def recount_ranks(columns: Totals, counts: NDArray[np.float64]) -> Metrics:
+    """Spearman's correlation in resamples, by the ranks that examples have there."""
+    x, y = (ranks(columns[name], counts) for name in ("rank_x", "rank_y"))  # (examples, resamples) each
+    drawn = counts.sum(axis=0)
+    x, y = x - (drawn + 1) / 2, y - (drawn + 1) / 2  # the mean rank
+    spread = np.sqrt((counts * x * x).sum(axis=0)) * np.sqrt((counts * y * y).sum(axis=0))
+    return {"spearman": np.clip(ratio((counts * x * y).sum(axis=0), spread), -1.0, 1.0)}
+
+
+def ranks(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rank of each example in resamples, where equals share theirs, shape (examples, resamples)."""
+    order = np.argsort(values, kind="stable")
+    begins = np.flatnonzero(np.diff(values[order], prepend=np.nan))  # of each run of equals
+    run = np.empty(len(values), np.int64)
+    run[order] = np.cumsum(np.isin(np.arange(len(values)), begins)) - 1
+    sizes = np.add.reduceat(counts[order], begins, axis=0)  # (runs, resamples)
+    return (np.cumsum(sizes, axis=0) - (sizes - 1) / 2)[run]
+
+
 def variance(n: NDArray[np.float64], x: NDArray[np.float64], xx: NDArray[np.float64]) -> NDArray[np.float64]:
     """The variance times the square of the count, and 0 where only rounding is left."""
     value = n * xx - x * x
@@ -84,4 +103,5 @@ REGRESSION = Measure(
     "number",
     lower_is_better=("mse", "rmse", "mae"),
     score_all=score_numbers,
+    recount=recount_ranks,
 )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tunekit.report.figures import BLUE, DIM, LINE, figure
 from tunekit.report.subject import Scored
+from tunekit.stats import wilson
 
 BINS = 15
 FEWEST = 60  # claims from which on a curve says something
@@ -79,18 +80,10 @@ def chance_error(said: Floats, bins: NDArray[np.int64]) -> float:
     return float(expected_error(said, drawn, bins).mean())
 
 
-def wilson(share: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """95 % intervals of shares. Source: Wilson (1927)."""
-    z = 1.959964
-    middle = (share + z**2 / (2 * counts)) / (1 + z**2 / counts)
-    half = z / (1 + z**2 / counts) * np.sqrt(share * (1 - share) / counts + z**2 / (4 * counts**2))
-    return middle - half, middle + half
-
-
 def draw(axes: Any, said: Floats, right: Floats, bins: NDArray[np.int64]) -> None:
     """The curve, where it should be, and how many claims there are of each probability."""
     x, y = bin_means(said, bins), bin_means(right, bins)
-    low, high = wilson(y, np.diff(bins).astype(np.float64))
+    low, high = zip(*map(wilson, y, np.diff(bins)), strict=True)
     heights, places = np.histogram(said, np.linspace(0, 1, 41))
     axes.bar(places[:-1], heights / heights.max() * 0.18, width=1 / 40, align="edge", color=LINE)
     axes.plot([0, 1], [0, 1], color=DIM, linewidth=0.8, linestyle=(0, (4, 3)))

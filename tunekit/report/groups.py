@@ -30,7 +30,7 @@ def group_tables(scored: Scored) -> list[dict[str, Any]]:
 
 def parted(scored: Scored) -> Iterator[tuple[str, list[Group]]]:
     """The rows of a split in groups, by what parts them."""
-    yield "words that are read", by_length(scored)
+    yield "tokens that are read", by_length(scored)
     titles: dict[str, dict[str, list[Line]]] = {}
     for line in scored.lines:
         for title, name in scored.task.groups(line.example, line.reference).items():
@@ -40,8 +40,8 @@ def parted(scored: Scored) -> Iterator[tuple[str, list[Group]]]:
 
 
 def by_length(scored: Scored) -> list[Group]:
-    """Rows in parts of about the same number, from those with the fewest words to those with the most."""
-    sizes = np.array([scored.size(line) for line in scored.lines])
+    """Rows in parts of about the same number, from those with the fewest tokens to those with the most."""
+    sizes = np.array([line.tokens for line in scored.lines])
     parts = min(PARTS, len(sizes) // FEWEST)
     if parts < 2 or not sizes.any():
         return []
@@ -57,7 +57,13 @@ def by_length(scored: Scored) -> list[Group]:
 
 def score_of(scored: Scored, lines: Sequence[Line], metric: str) -> dict[str, Any]:
     """The metric of some rows with its interval."""
-    found = estimate([line.scores for line in lines], scored.task.summarize)[metric]
+    units = [number if line.unit is None else line.unit for number, line in enumerate(lines)]
+    found = estimate(
+        [line.scores for line in lines],
+        scored.task.summarize,
+        units=units,
+        recount=scored.task.measure.recount,
+    )[metric]
     return {"value": found.value, "low": found.low, "high": found.high, "n": len(lines)}
 
 

@@ -16,7 +16,6 @@ from tunekit.run import Run
 from tunekit.tasks.base import Answer, Example, Task
 
 BLOCK = 1024  # rows whose metrics are computed at a time: a row has up to three statistics for each label
-TEXTS = {"text", "texts", "words"}  # kinds of inputs that are read
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,8 @@ class Line:
     said: Any  # the part of the answer that is judged
     reference: Any
     scores: Mapping[str, float]
+    tokens: int  # that were read of it; 0 where that is not known
+    unit: Any  # what other rows it depends on; None where on none
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,6 @@ class Scored:
             block = matrix[start : start + BLOCK].toarray()  # (rows, statistics)
             found.append(self.task.summarize(dict(zip(names, block.T, strict=True)))[name])
         return np.concatenate(found)
-
-    def size(self, line: Line) -> int:
-        """The words that a row gives to read; 0 where there are none."""
-        kinds = {role: spec.kind for role, spec in self.task.inputs.items() if role in line.example}
-        return sum(words_of(line.example[role]) for role, kind in kinds.items() if kind in TEXTS)
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,16 @@ class Subject:
         """A row with what was answered."""
         answer = found["prediction"]
         said = self.task.comparable(answer)
-        return Line(name_of(row), row, answer, said, found["reference"], found["scores"])
+        return Line(
+            name_of(row),
+            row,
+            answer,
+            said,
+            found["reference"],
+            found["scores"],
+            found.get("tokens", 0),
+            found.get("unit"),
+        )
 
     def inputs(self, example: Example) -> Iterator[tuple[str, str, Any]]:
         """The inputs of an example: role, kind and value."""
@@ -130,8 +135,3 @@ def name_of(row: Example) -> str:
 def errors(row: Mapping[str, float]) -> float:
     """What a row's answer invents and misses."""
     return sum(value for key, value in row.items() if key.startswith(("fp/", "fn/")))
-
-
-def words_of(value: Any) -> int:
-    """How many words a text, or a list of words or texts, has."""
-    return len(value.split()) if isinstance(value, str) else sum(len(each.split()) for each in value)

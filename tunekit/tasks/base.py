@@ -183,6 +183,13 @@ class Task(Shown, ABC):
     def reference(self, example: Example) -> Any:
         """The right answer, from the row itself and not from its encoding: truncation costs points."""
 
+    def unit(self, example: Example) -> str | None:
+        """What makes rows depend on each other, such as the text that they ask about: equal for such rows.
+
+        They are drawn together where intervals are made. By default every row stands for itself.
+        """
+        return None
+
     def comparable(self, answer: Answer) -> Any:
         """The part of an answer that is held against the reference."""
         return answer

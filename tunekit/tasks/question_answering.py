@@ -1,5 +1,6 @@
 """Question answering: the span of a context that answers a question, or that there is none."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -253,6 +254,10 @@ class QuestionAnswering(Task):
 
     def baselines(self, rows: Sequence[Example]) -> dict[str, list[Any]]:
         return {"empty": [""] * len(rows)} if self.options.allow_no_answer else {}
+
+    def unit(self, example: Example) -> str:
+        """The context: answers to questions on the same one are not independent."""
+        return hashlib.sha256(example["context"].encode()).hexdigest()[:16]
 
     def comparable(self, answer: Answer) -> str:
         return str(answer["answer"])

@@ -1,0 +1,61 @@
+"""How sure a score is: each metric with its 95 % interval."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunekit.stats.bootstrap import CONFIDENCE, ROUNDING, SEED, Bootstrap, bootstrap
+from tunekit.stats.sample import Recount, Sample, Statistics, Summarize
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric's value with its 95 % interval over `n` examples."""
+
+    value: float
+    low: float | None  # None where a metric has no per-example statistics
+    high: float | None
+    n: int
+
+
+def estimate(
+    statistics: Sequence[Statistics],
+    summarize: Summarize,
+    seed: int = SEED,
+    *,
+    units: Sequence[Hashable] | None = None,
+    recount: Recount | None = None,
+) -> dict[str, Estimate]:
+    """Each metric over all examples with its interval; examples with equal `units` are not independent.
+
+    A share of units has Wilson's interval, everything else that of the bootstrap, and one unit none.
+    """
+    sample = Sample.of(statistics, summarize, units, recount)
+    found = bootstrap(sample.metrics, sample.units, seed)
+    return {name: interval(sample, name, each) for name, each in found.items()}
+
+
+def interval(sample: Sample, name: str, found: Bootstrap) -> Estimate:
+    """A metric with its interval."""
+    perfect = found.steady and found.value == 1  # every resample has 1, and still it may be less
+    if is_share(sample, name, found.value) or perfect:
+        return Estimate(found.value, *wilson(found.value, sample.units), sample.examples)
+    low, high = found.bounds() if sample.units > 1 else (None, None)
+    return Estimate(found.value, low, high, sample.examples)
+
+
+def is_share(sample: Sample, name: str, value: float) -> bool:
+    """Whether a metric is the share of units that are right: 0 or 1 for each, and their mean for all."""
+    alone = sample.alone.get(name)
+    if alone is None or not np.isin(alone, (0.0, 1.0)).all():
+        return False
+    return bool(abs(alone.mean() - value) <= ROUNDING)
+
+
+def wilson(share: float, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The interval of a share of `count` independent units; source: Wilson (1927), in scipy."""
+    from scipy.stats import binomtest
+
+    found = binomtest(round(share * count), count).proportion_ci(confidence, method="wilson")
+    return float(found.low), float(found.high)
