@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from tunekit.data.load import Rows
 from tunekit.errors import EnvironmentFailure
 from tunekit.recipe import Recipe
-from tunekit.report.page import page
+from tunekit.report.page import run_page
 from tunekit.report.subject import Subject
 from tunekit.run import Run, write
 from tunekit.tasks.base import Task
 
-__all__ = ["NAME", "page", "write_report"]
+__all__ = ["NAME", "write_report"]
 
 NAME = "report.html"
 
@@ -23,7 +23,7 @@ def write_report(run: Run, recipe: Recipe, task: Task, splits: Mapping[str, Rows
     """
     if not run.writes:
         return
-    text = page(Subject(run, recipe, task, splits))
+    text = run_page(Subject(run, recipe, task, splits))
     try:
         write(run.path / NAME, text)
     except EnvironmentFailure as error:

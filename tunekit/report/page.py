@@ -12,7 +12,7 @@ from tunekit.report.subject import Scored, Subject
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def page(subject: Subject) -> str:
+def run_page(subject: Subject) -> str:
     """The report of a run."""
     told, shown = subject.told, subject.shown
     values = {
