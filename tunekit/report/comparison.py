@@ -66,7 +66,7 @@ def shown(row: Difference | Slice, end: float) -> dict[str, Any]:
         "scale": (-end, end),
         "points": times * row.value,
         "bounds": None if row.low is None or row.high is None else (times * row.low, times * row.high),
-        "kind": "even" if not sure else "worse" if worse else "better",
+        "colour": "even" if not sure else "worse" if worse else "better",
     }
 
 

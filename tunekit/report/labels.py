@@ -49,9 +49,14 @@ def confusion(subject: Subject, scored: Scored) -> Confusion | None:
 
 
 def gathered(names: Sequence[str], pairs: Mapping[tuple[str, str], int]) -> tuple[list[str], Counts]:
-    """The labels of the matrix and its counts; labels that are seldom confused become one."""
-    wrong = Counter(label for pair, count in pairs.items() for label in pair * count if pair[0] != pair[1])
-    kept = set(names) if len(names) <= MOST else {label for label, _ in wrong.most_common(MOST - 1)}
+    """The labels of the matrix and its counts; of many labels those that are confused least become one."""
+    wrong, there = Counter[str](), Counter[str]()
+    for (right, said), count in pairs.items():
+        there[right] += count
+        if right != said:
+            wrong.update({right: count, said: count})
+    ranked = sorted(names, key=lambda name: (-wrong[name], -there[name]))
+    kept = set(names) if len(names) <= MOST else set(ranked[: MOST - 1])
     labels = [name for name in names if name in kept] + ([OTHERS] if len(kept) < len(names) else [])
     place = {label: i for i, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), np.int64)

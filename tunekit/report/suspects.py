@@ -14,6 +14,11 @@ from tunekit.report.subject import Scored
 
 MOST = 50  # that are listed
 FEWEST = 50  # rows, or words, from which on cleanlab is asked
+ASKED: dict[str, Any] = {
+    "return_indices_ranked_by": "self_confidence",
+    "min_examples_per_class": 0,
+    "n_jobs": 1,
+}
 
 Floats = NDArray[np.float64]
 
@@ -64,9 +69,7 @@ def of_labels(scored: Scored) -> list[Suspect]:
     if len(given) < FEWEST or len(set(given)) < 2:
         return []
     labels, given, chances = only_given(scored.task.labels, given, chances)
-    ranked = find_label_issues(
-        given, chances, return_indices_ranked_by="self_confidence", n_jobs=1, verbose=False
-    )
+    ranked = find_label_issues(given, chances, **ASKED)
     quality = get_label_quality_scores(given, chances, method="self_confidence")
     return [
         Suspect(
@@ -102,9 +105,7 @@ def of_sets(scored: Scored) -> list[Suspect]:
     if len(given) < FEWEST or not ((counts > 0) & (counts < len(given))).all():
         return []
     chances = probabilities(scored)
-    ranked = find_label_issues(
-        given, chances, return_indices_ranked_by="self_confidence", n_jobs=1, verbose=False
-    )
+    ranked = find_label_issues(given, chances, **ASKED)
     quality = get_label_quality_scores(given, chances)
     return [of_set(scored, int(row), float(quality[row])) for row in ranked]
 
@@ -125,14 +126,14 @@ def of_words(scored: Scored) -> list[Suspect]:
 
     tagged = [scored.task.tagged(line.answer) for line in scored.lines]
     rows = [(n, each, scored.lines[n].reference) for n, each in enumerate(tagged) if each and each.words]
-    if sum(len(each.words) for _, each, _ in rows) < FEWEST:
+    index, ends = scored.task.index, np.cumsum([len(each.words) for _, each, _ in rows])
+    given = np.array([index[tag] for _, _, right in rows for tag in right])
+    if len(given) < FEWEST or len(set(given)) < 2:
         return []
-    index = scored.task.index
-    given = [[index[tag] for tag in right] for _, _, right in rows]
-    chances = [spread([index[tag] for tag in each.tags], each.scores, len(index)) for _, each, _ in rows]
-    if len({tag for row in given for tag in row}) < 2:
-        return []
-    ranked = find_label_issues(given, chances, return_indices_ranked_by="self_confidence", n_jobs=1)
+    said = [index[tag] for _, each, _ in rows for tag in each.tags]
+    chances = spread(said, [score for _, each, _ in rows for score in each.scores], len(index))
+    _, given, chances = only_given(scored.task.labels, given, chances)
+    sides = (np.split(given, ends[:-1]), np.split(chances, ends[:-1]))
     return [
         Suspect(
             scored.split,
@@ -141,9 +142,9 @@ def of_words(scored: Scored) -> list[Suspect]:
             rows[row][2][word],
             rows[row][1].tags[word],
             rows[row][1].scores[word],
-            float(chances[row][word, given[row][word]]),
+            float(sides[1][row][word, sides[0][row][word]]),
         )
-        for row, word in ranked
+        for row, word in find_label_issues(*sides, **ASKED)
     ]
 
 
