@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 SWITCHES = (
@@ -44,8 +44,8 @@ class Shown:
 class Browser:
     """A running Chromium with one page."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", write: int, read: int) -> None:
-        self.process, self.out, self.into = process, os.fdopen(write, "wb"), os.fdopen(read, "rb")
+    def __init__(self, out: BinaryIO, into: BinaryIO) -> None:
+        self.out, self.into = out, into
         self.number, self.buffer, self.session = 0, b"", ""
         self.events: list[dict[str, Any]] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -128,22 +128,20 @@ def browser(profile: Path) -> Iterator[Browser]:
     assert CHROMIUM
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-    high = [os.dup(theirs_in), os.dup(theirs_out)]  # neither 3 nor 4 by chance, once those are overwritten
+    high = [os.dup(theirs_in), os.dup(theirs_out)]  # neither is 3 or 4, which are taken by now
+
+    def move() -> None:
+        os.dup2(high[0], 3)
+        os.dup2(high[1], 4)
+
     command = [CHROMIUM, *SWITCHES, f"--user-data-dir={profile}", "about:blank"]
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", f'exec "$@" 3<&{high[0]} 4>&{high[1]}', "sh", *command],
-        pass_fds=high,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, pass_fds=(3, 4), preexec_fn=move, stdout=silent, stderr=silent)
     for descriptor in (theirs_in, theirs_out, *high):
         os.close(descriptor)
-    made = None
-    try:
-        made = Browser(process, ours_out, ours_in)
-        yield made
-    finally:
-        process.kill()
-        process.wait()
-        for file in (made.out, made.into) if made else ():
-            file.close()
+    with os.fdopen(ours_out, "wb") as out, os.fdopen(ours_in, "rb") as into:
+        try:
+            yield Browser(out, into)
+        finally:
+            process.kill()
+            process.wait()

@@ -47,7 +47,7 @@ def calibration(scored: Scored) -> Calibration | None:
         float(right.mean()),
         len(said),
         len(bins) - 1,
-        figure("calibration", title, lambda axes: draw(axes, said, right, bins), height=3.3),
+        figure("calibration", title, lambda axes: draw(axes, said, right, bins), height=3.5),
     )
 
 

@@ -1,6 +1,6 @@
 """The top of a report: what was made of what, how good it is in one sentence, and all scores."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ def title(subject: Subject) -> dict[str, str]:
     }
 
 
-def verdict(subject: Subject) -> str:
+def verdict(table: Sequence[dict[str, Any]]) -> str:
     """The score of the metric that matters most, with its interval, against the trivial baselines."""
-    table = scores(subject)
     if not table:
         return "Nothing was scored: the recipe has neither validation nor test rows."
     group = next((each for each in table if each["split"] == "test"), table[-1])
@@ -62,7 +61,7 @@ def scores(subject: Subject) -> list[dict[str, Any]]:
     return found
 
 
-def rows_of(subject: Subject, known: Mapping[str, Score]) -> Any:
+def rows_of(subject: Subject, known: Mapping[str, Score]) -> Iterator[dict[str, Any]]:
     """The metrics of a split that are those of the model."""
     measure = subject.task.measure
     names = list(subject.task.baselines([]))

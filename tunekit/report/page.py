@@ -14,22 +14,24 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def run_page(subject: Subject) -> str:
     """The report of a run."""
-    told, shown = subject.told, subject.shown
+    told, shown, scores = subject.told, subject.shown, head.scores(subject)
     values = {
         "title": head.title(subject),
-        "verdict": head.verdict(subject),
-        "scores": head.scores(subject),
+        "scores": scores,
+        "verdict": head.verdict(scores),
         "curves": curves.curves(subject),
-        **(of_answers(subject, told) if told else {}),
+        **(of_answers(subject, told) if told else NOTHING),
         "shown": shown.split if shown else None,
         "worst": examples.worst(subject, shown) if shown else [],
         "suspects": [row for scored in subject.scored.values() for row in suspect_rows(subject, scored)],
-        "looked": suspects.FEWEST,
         "repeated": repeated.repeated(subject),
         "facts": facts.facts(subject),
         "recipe": subject.recipe.to_yaml(),
     }
     return render("report.html.jinja", values)
+
+
+NOTHING: dict[str, Any] = dict.fromkeys(("told", "confusion", "labels", "calibration", "groups", "traits"))
 
 
 def of_answers(subject: Subject, told: Scored) -> dict[str, Any]:
