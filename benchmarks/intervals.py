@@ -12,7 +12,7 @@ population, independently or with a share of their answers in common; for power 
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,15 @@ class Scores:
     summarize: Callable[..., Any]
     recount: Any = None
     unit: Any = None  # (examples,), where examples depend on each other
+
+    def only(self, names: tuple[str, ...]) -> "Scores":
+        """The same with some of the metrics."""
+
+        def summarize(totals: Any) -> dict[str, Array]:
+            """The metrics that are wanted."""
+            return {name: value for name, value in self.summarize(totals).items() if name in names}
+
+        return replace(self, summarize=summarize)
 
     def pick(self, examples: NDArray[np.int64]) -> stats.Sample:
         """A sample of these examples, or of these units."""
@@ -151,6 +160,7 @@ def coverage(repeats: int) -> None:
     """How often the interval of a sample has the population's value inside."""
     print("| answers | metric | true | 50 | 200 | 1,000 |\n|---|---|---|---|---|---|")
     for name, scores, wanted in populations():
+        scores = scores.only(wanted)
         units = len(scores.rows) if scores.unit is None else int(scores.unit[-1]) + 1
         shares = {metric: [] for metric in wanted}  # type: dict[str, list[float]]
         for size in (50, 200, 1000):
@@ -242,7 +252,7 @@ def told_apart(
     hits = dict.fromkeys(metrics, 0)
     for seed in range(repeats):
         sides = draw(np.random.default_rng([seed, size]), size, shared, more)
-        found = stats.paired(*(side.pick(np.arange(size)) for side in sides))
+        found = stats.paired(*(side.only(metrics).pick(np.arange(size)) for side in sides))
         for metric in metrics:
             hits[metric] += found[metric].p < 0.05
     return {metric: hit / repeats for metric, hit in hits.items()}

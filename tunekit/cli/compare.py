@@ -71,7 +71,7 @@ def differences(rows: "tuple[Difference, ...]", *, several: bool) -> str:
     cells = [
         [
             *(each.metric, score(each.a), score(each.b), f"{each.value:+.4f}", interval(each)),
-            *(score(each.p), *([score(each.adjusted)] if several else [])),
+            *(chance(each.p), *([chance(each.adjusted)] if several else [])),
         ]
         for each in rows
     ]
@@ -83,10 +83,15 @@ def interval(found: "Difference | Slice") -> str:
     return "" if found.low is None or found.high is None else f"{found.low:+.4f} to {found.high:+.4f}"
 
 
+def chance(p: float | None) -> str:
+    """A p value as text."""
+    return "<0.0001" if p is not None and p < 0.0001 else score(p)
+
+
 def flips(pair: "Pair") -> list[str]:
     """How many examples flipped, McNemar's test of them, and the first."""
     test = pair.differences[0].mcnemar
-    kind = f" ({'exact ' if test.exact else ''}McNemar p {test.p:.4f})" if test else ""
+    kind = f" ({'exact ' if test.exact else ''}McNemar p {chance(test.p)})" if test else ""
     lines = ["", f"B is worse on {len(pair.lost):,} examples and better on {len(pair.gained):,}{kind}"]
     for found, word in ((pair.lost, "worse"), (pair.gained, "better")):
         lines += [f"  {word}: {flipped(each)}" for each in found[:SHOWN]]
@@ -106,7 +111,7 @@ def slices(found: "tuple[Slice, ...]") -> list[str]:
     rows = [
         [
             *(f"{each.kind} {each.name}", f"{each.n:,}", each.metric, score(each.a), score(each.b)),
-            *(f"{each.value:+.4f}", interval(each), score(each.adjusted)),
+            *(f"{each.value:+.4f}", interval(each), chance(each.adjusted)),
         ]
         for each in found
         if each.found

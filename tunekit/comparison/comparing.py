@@ -8,7 +8,7 @@ import numpy as np
 
 from tunekit import stats
 from tunekit.comparison.flips import find_flips
-from tunekit.comparison.matching import Matched, match
+from tunekit.comparison.matching import Matched, differences, match
 from tunekit.comparison.result import Comparison, Difference, McNemar, Pair
 from tunekit.comparison.slices import find_slices
 from tunekit.comparison.sources import read_all
@@ -79,7 +79,7 @@ def differences_of(matched: Matched, metric: str, *, identical: bool) -> Iterato
             if name in names:
                 yield untested(matched, name, value)
         return
-    found = stats.paired(*matched.samples)
+    found = differences(*matched.samples)
     yield from (tested(matched, name, found[name]) for name in names)
 
 

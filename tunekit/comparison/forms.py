@@ -94,9 +94,9 @@ def for_texts(predictions: Sequence[Any], references: Sequence[Any]) -> Measure:
     return metrics.ROUGE if words and words[len(words) // 2] >= LONG else metrics.SQUAD
 
 
-def several(reference: Any) -> list[str]:
-    """A text, or several, as several."""
-    return [reference] if isinstance(reference, str) else list(reference)
+def several(reference: Any) -> list[Any]:
+    """What is right, in a list where it is not in one."""
+    return list(reference) if isinstance(reference, list) else [reference]
 
 
 FORMS: Mapping[str, Callable[[Sequence[Any], Sequence[Any]], bool]] = {

@@ -9,9 +9,11 @@ from tunekit.comparison.forms import comparable, has_scores, measure_of, several
 from tunekit.comparison.sources import OWN, Source
 from tunekit.errors import InputError, cut
 from tunekit.metrics import Measure, Statistics
-from tunekit.stats import Sample
+from tunekit.stats import Paired, Sample, paired
 
 MOST_NAMED = 3  # rows in a message
+FEWEST_DRAWN, MOST_DRAWN = 2_000, 10_000  # resamples: more where there are few units ...
+CELLS = 20_000_000  # ... as far as units times resamples go
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Side:
     def sample(self, units: Sequence[Any]) -> Sample:
         """The answers as a sample of examples."""
         return Sample.of(self.statistics, self.measure.summarize, units, self.measure.recount)
+
+
+def differences(a: Sample, b: Sample) -> dict[str, Paired]:
+    """The difference of every metric of two samples of the same examples."""
+    return paired(a, b, resamples=max(FEWEST_DRAWN, min(MOST_DRAWN, CELLS // a.units)))
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunekit.comparison.matching import Matched
+from tunekit.comparison.matching import Matched, differences
 from tunekit.comparison.result import Slice
 from tunekit.metrics.base import Metrics, Totals, ratio
-from tunekit.stats import Paired, Sample, holm, paired
+from tunekit.stats import Paired, Sample, holm
 
 FEWEST = 20  # examples, and units, of a slice; of a label the times that it is right
 MOST_LABELS = 50  # the most frequent ones
@@ -54,7 +54,7 @@ def of_labels(matched: Matched) -> Iterator[Slice]:
         return {label: ratio(2 * tp, 2 * tp + fp + fn) for label, (tp, fp, fn) in parts.items()}
 
     a, b = (Sample.of(counted(side.statistics), by_label, matched.units) for side in (matched.a, matched.b))
-    for label, difference in paired(a, b).items():
+    for label, difference in differences(a, b).items():
         yield of_difference("label", label, "f1", labels[label], difference, lower=False, percent=True)
 
 
@@ -69,7 +69,7 @@ def of_parts(matched: Matched, metric: str, *, percent: bool) -> Iterator[Slice]
     for part in parts_of(matched):
         a, b = (sample.pick(part.examples) for sample in matched.samples)
         if min(a.units, a.examples) >= FEWEST and a.examples < len(matched.ids):
-            difference = paired(a, b)[metric]
+            difference = differences(a, b)[metric]
             count = a.examples
             yield of_difference(part.kind, part.name, metric, count, difference, lower=lower, percent=percent)
 

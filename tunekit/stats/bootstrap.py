@@ -56,14 +56,14 @@ class Bootstrap:
 
     def bounds(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The interval."""
-        from scipy.stats import norm, t
+        from scipy.special import ndtr, stdtrit
 
         if self.steady:
             return self.value, self.value
-        far = t.ppf((1 + confidence) / 2, self.freedom) * self.narrow
+        far = stdtrit(self.freedom, (1 + confidence) / 2) * self.narrow
         shifted = self.bias + np.array([-far, far])
         low, high = np.quantile(
-            self.drawn, norm.cdf(self.bias + shifted / np.maximum(1 - self.skew * shifted, EDGE))
+            self.drawn, ndtr(self.bias + shifted / np.maximum(1 - self.skew * shifted, EDGE))
         )
         return float(low), float(high)
 
@@ -72,26 +72,28 @@ class Bootstrap:
 
         Beyond what resamples can tell it is that of the standard error, but no larger.
         """
-        from scipy.stats import norm, t
+        from scipy.special import ndtri, stdtr
 
         if self.steady:
             return 1.0 if abs(self.value) <= ROUNDING else 0.0
         count = len(self.drawn)
         below = (np.searchsorted(self.drawn, 0, "left") + np.searchsorted(self.drawn, 0, "right")) / 2
-        at_zero = norm.ppf(np.clip(below / count, 0.5 / count, 1 - 0.5 / count)) - self.bias
+        at_zero = ndtri(np.clip(below / count, 0.5 / count, 1 - 0.5 / count)) - self.bias
         z = at_zero / max(1 + self.skew * at_zero, EDGE) - self.bias
         sure = abs(z) if 0 < below < count else max(abs(z), abs(self.value) / self.error)
-        return float(2 * t.sf(sure / self.narrow, self.freedom))
+        return float(2 * stdtr(self.freedom, -sure / self.narrow))
 
 
 ROUNDING = 1e-12
 EDGE = 1e-3  # the least divisor; a larger skew says that there is too little to tell
 
 
-def bootstrap(summary: Summary, units: int, seed: int = SEED) -> dict[str, Bootstrap]:
+def bootstrap(
+    summary: Summary, units: int, seed: int = SEED, resamples: int = RESAMPLES
+) -> dict[str, Bootstrap]:
     """Every value that a summary of counts gives, with its resamples."""
     values = {name: float(value[0]) for name, value in summary(np.ones((units, 1))).items()}
-    drawn = gathered(summary, draws(units, RESAMPLES, seed))
+    drawn = gathered(summary, draws(units, resamples, seed))
     without = gathered(summary, left_out(units))
     return {
         name: Bootstrap(v, units, np.sort(drawn[name]), bias(v, drawn[name]), skew(without[name]))
@@ -117,12 +119,12 @@ def left_out(units: int) -> Iterator[Array]:
 
 def bias(value: float, drawn: Array) -> float:
     """How many standard deviations a value is above the median of its resamples; equals count half."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     near = ROUNDING * max(1.0, abs(value))
     share = ((drawn < value - near).mean() + (drawn <= value + near).mean()) / 2
     least = 0.5 / len(drawn)
-    return float(norm.ppf(np.clip(share, least, 1 - least)))
+    return float(ndtri(np.clip(share, least, 1 - least)))
 
 
 def skew(without: Array) -> float:

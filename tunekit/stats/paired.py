@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tunekit.stats.bootstrap import CONFIDENCE, ROUNDING, SEED, Bootstrap, bootstrap
+from tunekit.stats.bootstrap import CONFIDENCE, RESAMPLES, ROUNDING, SEED, Bootstrap, bootstrap
 from tunekit.stats.intervals import is_share
 from tunekit.stats.sample import Array, Sample
 
@@ -42,7 +42,7 @@ class Paired:
     disagreement: Disagreement | None = None  # where the metric is a share of units
 
 
-def paired(a: Sample, b: Sample, seed: int = SEED) -> dict[str, Paired]:
+def paired(a: Sample, b: Sample, seed: int = SEED, resamples: int = RESAMPLES) -> dict[str, Paired]:
     """The difference of every metric that both samples have; they are of the same examples, in order."""
     names = [name for name in a.alone if name in b.alone] if a.units else []
 
@@ -53,7 +53,7 @@ def paired(a: Sample, b: Sample, seed: int = SEED) -> dict[str, Paired]:
 
     if not names:
         return {}
-    found, left, right = bootstrap(difference, a.units, seed), a.values, b.values
+    found, left, right = bootstrap(difference, a.units, seed, resamples), a.values, b.values
     changed = differing(a, b)
     return {name: judged(a, b, name, found[name], (left[name], right[name]), changed) for name in names}
 
@@ -92,13 +92,14 @@ def disagreement(a: Sample, b: Sample, name: str, values: tuple[float, float]) -
 
 def mcnemar(only_a: int, only_b: int) -> Disagreement:
     """McNemar's test: by the binomial distribution for few pairs that disagree, else by the normal one."""
-    from scipy.stats import binomtest, norm
+    from scipy.special import ndtr
+    from scipy.stats import binomtest
 
     count = only_a + only_b
     if count < FEW:
         p = float(binomtest(only_b, count).pvalue) if count else 1.0
     else:
-        p = float(2 * norm.cdf(-abs(only_a - only_b) / math.sqrt(count)))
+        p = float(2 * ndtr(-abs(only_a - only_b) / math.sqrt(count)))
     return Disagreement(only_a, only_b, p, count < FEW)
 
 
@@ -153,11 +154,11 @@ def needed(found: Paired, examples: int, comparisons: int = 1) -> int | None:
 
     (z of the level + z of the power)^2 (error / difference)^2 examples: the error falls with their root.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     if abs(found.value) <= ROUNDING or found.error <= 0:
         return None
-    reach = norm.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons) + norm.ppf(POWER)
+    reach = ndtri(1 - (1 - CONFIDENCE) / 2 / comparisons) + ndtri(POWER)
     return math.ceil(examples * float(reach * found.error / found.value) ** 2)
 
 
