@@ -1,6 +1,5 @@
 """The stages of each command, in order. Start reading here."""
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.prepare import Prepared, already_finished, assemble, check, named_checkpoint, reported
 from tunekit.recipe import Recipe
 from tunekit.report import write_report
+from tunekit.report.comparison import page as comparison_page
 from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, check_links, choose, write
 
@@ -160,7 +160,7 @@ def compare(
     ]
     found = compare_predictions(paths, names, split=split, metric=metric, task=task)
     if output is not None:
-        write(Path(output), page_of(found))
+        write(Path(output), comparison_page(found))
     return found
 
 
@@ -191,12 +191,6 @@ def predict(
     for rows in stream(source, task, columns):
         for row, answer in zip(rows, evaluation.predict(task, model, rows), strict=True):
             yield {"id": row["id"], "prediction": answer}
-
-
-def page_of(comparison: Comparison) -> str:
-    """A comparison as a page for a browser."""
-    report = importlib.import_module("tunekit.report.comparison")
-    return str(report.page(comparison))
 
 
 def examine(

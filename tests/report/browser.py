@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
 from typing import Any, BinaryIO
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
@@ -18,6 +19,7 @@ SWITCHES = (
     *("--disable-extensions", "--disable-default-apps", "--disable-dev-shm-usage", "--no-proxy-server"),
 )
 PHONE, DESK = 390, 1280  # pixels
+PATIENCE = 600  # seconds until a Chromium that hangs is ended
 LAID_OUT = """(() => {
   const page = document.documentElement;
   const wide = [...document.body.querySelectorAll('*')].filter(e => {
@@ -139,9 +141,12 @@ def browser(profile: Path) -> Iterator[Browser]:
     process = subprocess.Popen(command, pass_fds=(3, 4), preexec_fn=move, stdout=silent, stderr=silent)
     for descriptor in (theirs_in, theirs_out, *high):
         os.close(descriptor)
+    watchdog = Timer(PATIENCE, process.kill)  # the pipe then ends, and whoever waits goes on
+    watchdog.start()
     with os.fdopen(ours_out, "wb") as out, os.fdopen(ours_in, "rb") as into:
         try:
             yield Browser(out, into)
         finally:
+            watchdog.cancel()
             process.kill()
             process.wait()
