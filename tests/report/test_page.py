@@ -92,7 +92,7 @@ def test_a_run_without_scored_rows_has_a_page_too(subject: Subject) -> None:
 def test_a_row_of_test_that_train_has_too_is_named(subject: Subject) -> None:
     leaked = {**subject.splits["train"][0], "id": "leaked"}
     text = run_page(replace(subject, splits={**subject.splits, "test": [leaked]}))
-    assert "1 rows of test that are in train too" in text
+    assert "rows of test that are in train too: 1" in text
     assert "test leaked" in text
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tunekit.data.load import Rows
-from tunekit.errors import EnvironmentFailure
+from tunekit.errors import EnvironmentFailure, TunekitError, first_line
 from tunekit.recipe import Recipe
 from tunekit.report.page import run_page
 from tunekit.report.subject import Subject
@@ -20,14 +20,17 @@ def write_report(run: Run, recipe: Recipe, task: Task, splits: Mapping[str, Rows
 
     Raises:
         EnvironmentFailure: it could not be written; the run is whole.
+        TunekitError: it could not be made, which is a bug of ours; the run is whole.
     """
     if not run.writes:
         return
-    text = run_page(Subject(run, recipe, task, splits))
+    whole = (
+        f"the run is finished and whole, and only its report is missing, which tunekit evaluate {run.path}"
+    )
     try:
-        write(run.path / NAME, text)
+        write(run.path / NAME, run_page(Subject(run, recipe, task, splits)))
     except EnvironmentFailure as error:
-        raise EnvironmentFailure(
-            f"{error}: the run is finished and whole, only its report is missing, which "
-            f"tunekit evaluate {run.path} writes too"
-        ) from error
+        raise EnvironmentFailure(f"{error}: {whole} writes too") from error
+    except Exception as error:  # of whatever kind: hours of training must not look lost
+        problem = f"{type(error).__name__}: {first_line(error)}"
+        raise TunekitError(f"{whole} may write; please report this ({problem})") from error
