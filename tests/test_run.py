@@ -35,6 +35,7 @@ def test_a_finished_run_holds_what_the_contract_says(run: Run) -> None:
         "predictions",
         "model",
         "checkpoints",
+        "report.html",
         "README.md",
     }
     assert {path.name for path in run.path.iterdir() if path.name != ".lock"} == wanted

@@ -1,11 +1,10 @@
 """The stages of each command, in order. Start reading here."""
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunekit import checks, evaluation
+from tunekit import evaluation
 from tunekit import recipe as recipes
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
@@ -13,7 +12,7 @@ from tunekit.comparison import Comparison, check_systems, compare_predictions, h
 from tunekit.console import out
 from tunekit.data.load import Data
 from tunekit.data.streams import stream
-from tunekit.engine import Fitting, StopSignals, fit
+from tunekit.engine import StopSignals, fit
 from tunekit.environment import configure, hush
 from tunekit.errors import InputError
 from tunekit.finish import finish
@@ -35,6 +34,8 @@ from tunekit.prepare import (
     reported,
 )
 from tunekit.recipe import Recipe
+from tunekit.report import write_report
+from tunekit.report.comparison import page as comparison_page
 from tunekit.rescore import names_data, placed_beside, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, check_links, choose, write
 from tunekit.tasks.base import Task
@@ -124,6 +125,7 @@ def train(
                 finish(fitting, prepared.recipe.task.name, prepared.data.splits)
             if run.writes:
                 run.write_card(card(run, prepared.rerunnable))
+        write_report(run, prepared.rerunnable, fitting.optimization.task, prepared.data.splits)
 
 
 def push(
@@ -180,22 +182,22 @@ def evaluate(
     _, task = load_task(folder)
     lock = None if names_data(overrides) else lock_of(path, folder)
     name, data = rows_to_score(recipe, task, split, before=lock.data.model_dump() if lock else None)
-    further = reported(recipe, task)
     if not adapters:
-        return target, score(Run(target), name, task, load_weights(folder, task), data, further)
+        return target, score(Run(target), recipe, name, task, load_weights(folder, task), data)
     found = {
-        each.name: score(Run(place), name, each.task, each.model, data, further)
+        each.name: score(Run(place), recipe, name, each.task, each.model, data)
         for each, place in placed_beside(target, load_several([str(path), *adapters]))
     }
     return target, found
 
 
-def score(run: Run, split: str, task: Task, model: Any, data: Data, further: Sequence[str]) -> dict[str, Any]:
+def score(run: Run, recipe: Recipe, split: str, task: Task, model: Any, data: Data) -> dict[str, Any]:
     """Score a split with a model into a folder; the metrics by split."""
     rows = data.splits[split]
-    scores = evaluation.evaluate(task, model, rows, further=further)
+    scores = evaluation.evaluate(task, model, rows, further=reported(recipe, task))
     out.say(f"{scores.truncated:,} of {len(rows):,} rows lose a part to truncation")
     run.write_scores(split, scores, evaluation.baselines(task, rows))
+    write_report(run, recipe, task, data.splits)
     return {split: run.metrics()[split]}
 
 
@@ -224,7 +226,7 @@ def compare(
     ]
     found = compare_predictions(paths, names, split=split, metric=metric, task=task)
     if output is not None:
-        write(Path(output), page_of(found))
+        write(Path(output), comparison_page(found))
     return found
 
 
@@ -260,46 +262,3 @@ def predict(
             for each, answer in zip(several, found, strict=True):
                 name = {"adapter": each.name} if adapters else {}
                 yield {"id": row["id"], **name, "prediction": answer}
-
-
-def page_of(comparison: Comparison) -> str:
-    """A comparison as a page for a browser."""
-    report = importlib.import_module("tunekit.report.comparison")
-    return str(report.page(comparison))
-
-
-def examine(
-    recipe: str | Path,
-    *overrides: str,
-    step: bool = True,
-    fix: str | Path | None = None,
-    also: Sequence[str] = (),
-) -> checks.Report:
-    """Look at a recipe and its data for all that can be known before training; errors are findings too.
-
-    With `step` a real training step is measured. With `fix` the data are written to that folder without leaks
-    and duplicates, and without what `also` names.
-
-    Raises:
-        InputError: the folder to write to is not empty.
-    """
-    configure()
-    report = checks.Report(str(recipe))
-    folder = Path(fix) if fix is not None else None
-    checks.check_request(folder, also)
-    with report.collect():
-        settings = recipes.load(recipe, overrides, out.say)
-        run = Run(Path("runs") / f"{Path(recipe).stem}-{settings.fingerprint[:8]}", writes=False)
-        prepared = check(settings, run, overwrite=True)
-        report.rows = {split: len(rows) for split, rows in prepared.data.splits.items()}
-
-        def put_together() -> Fitting:
-            """The parts of a run that is not begun."""
-            return assemble(prepared, run, StopSignals(), None)
-
-        subject = checks.Subject(**vars(prepared), put_together=put_together if step else None)
-        subject.ask_hub = check_rights
-        report.findings += checks.find_all(subject)
-        if folder is not None:
-            report.fixed = checks.fix(subject, folder, also)
-    return report

@@ -8,7 +8,7 @@ import pytest
 
 from tests import tiny, tiny_models
 from tests.checks import planting
-from tunekit import workflow
+from tunekit import examination
 from tunekit.checks import Report
 
 TASK = "text-classification"
@@ -34,7 +34,7 @@ def examine(model: Path, tmp_path: Path) -> Callable[..., Report]:
     def check(data: Any, *overrides: str, task: str = TASK, model: Path = model, **options: Any) -> Report:
         folder = data if isinstance(data, Path) else written(tmp_path / "data", data)
         file = tiny.recipe(tmp_path / "recipe.yaml", task, model, folder)
-        return workflow.examine(file, *overrides, step=False, **options)
+        return examination.examine(file, *overrides, step=False, **options)
 
     return check
 

@@ -9,7 +9,7 @@ import pytest
 from tests import tiny
 from tests.checks import planting
 from tests.checks.conftest import TASK
-from tunekit import workflow
+from tunekit import examination
 from tunekit.checks import Report
 from tunekit.checks.texts import Texts
 
@@ -21,7 +21,7 @@ Faulty = tuple[Path, dict[str, set[str]]]
 def report(faulty: Faulty, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """What is found in the faulty data."""
     file = tiny.recipe(tmp_path_factory.mktemp("faulty") / "recipe.yaml", TASK, model, faulty[0])
-    return workflow.examine(file, step=False)
+    return examination.examine(file, step=False)
 
 
 def rows(report: Report, name: str, split: str = "") -> set[str]:

@@ -10,7 +10,7 @@ import pytest
 from tests import tiny
 from tests.checks import planting
 from tests.checks.conftest import TASK
-from tunekit import workflow
+from tunekit import examination
 from tunekit.checks import Report
 from tunekit.errors import InputError
 
@@ -23,7 +23,7 @@ def fixed(faulty: Faulty, model: Path, tmp_path_factory: pytest.TempPathFactory)
     """The faulty data written anew, and the report."""
     folder = tmp_path_factory.mktemp("fix")
     file = tiny.recipe(folder / "recipe.yaml", TASK, model, faulty[0])
-    return folder / "fixed", workflow.examine(file, step=False, fix=folder / "fixed")
+    return folder / "fixed", examination.examine(file, step=False, fix=folder / "fixed")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -102,9 +102,9 @@ def test_a_file_in_another_encoding_is_written_in_it(model: Path, tmp_path: Path
     data = tmp_path / "data.csv"
     data.write_text("\n".join(["text,label", *lines]), encoding="latin-1")
     file = tiny.recipe(tmp_path / "recipe.yaml", TASK, model, data)
-    report = workflow.examine(file, "data.encoding=latin-1", step=False, fix=tmp_path / "fixed")
+    report = examination.examine(file, "data.encoding=latin-1", step=False, fix=tmp_path / "fixed")
     assert not report.of("error")
-    again = workflow.examine(file, "data.encoding=latin-1", f"data={tmp_path / 'fixed'}", step=False)
+    again = examination.examine(file, "data.encoding=latin-1", f"data={tmp_path / 'fixed'}", step=False)
     assert "damaged text" not in {finding.name for finding in again.findings}
 
 

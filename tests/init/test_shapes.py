@@ -64,7 +64,7 @@ def test_how_the_files_are_written_is_guessed(name: str, started: Started) -> No
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_recipe_passes_all_checks(name: str, started: Started) -> None:
-    report = workflow.examine(started(name), step=False)
+    report = examination.examine(started(name), step=False)
     assert report.code == 0, report.text()
 
 

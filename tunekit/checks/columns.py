@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tunekit.checks.finding import Finding, counted, graded, share
-from tunekit.checks.likeness import key_of
-from tunekit.checks.subject import Row, Subject
+from tunekit.checks.subject import Subject
+from tunekit.data.twins import Row, key_of
 from tunekit.errors import cut
 from tunekit.tasks.base import Task
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from tunekit.checks.finding import Finding, counted, share, verb
-from tunekit.checks.likeness import key_of
+from tunekit.checks.likeness import near_twins
 from tunekit.checks.subject import Subject
-from tunekit.checks.twins import Twins, conflicts, near_twins, repeats, twins
+from tunekit.data.twins import Twins, conflicts, key_of, repeats, twins
 from tunekit.errors import cut
 
 WITHOUT = "write the data without them: --fix FOLDER"
@@ -16,8 +16,8 @@ def find_leaks(subject: Subject) -> Iterator[Finding]:
     """Rows of a scored split that are in training too, and those that nearly are."""
     for split in scored(subject):
         for name, found in (
-            ("leak", twins(subject, split, "train")),
-            ("near leak", near_twins(subject, split, "train")),
+            ("leak", twins(subject.pool, split, "train")),
+            ("near leak", near_twins(subject.pool, subject.likeness, split, "train")),
         ):
             if found:
                 how = verb(len(found), "is", "are") + (" also" if name == "leak" else " nearly the same")
@@ -33,7 +33,7 @@ def find_leaks(subject: Subject) -> Iterator[Finding]:
 
 def find_overlap(subject: Subject) -> Iterator[Finding]:
     """Rows of test that are in validation too."""
-    found = twins(subject, "test", "validation")
+    found = twins(subject.pool, "test", "validation")
     if found:
         yield Finding(
             "note",
@@ -48,7 +48,7 @@ def find_overlap(subject: Subject) -> Iterator[Finding]:
 def find_repeats(subject: Subject) -> Iterator[Finding]:
     """Rows that a split has twice, with the same answer."""
     for split in subject.data.splits:
-        found = repeats(subject, split)
+        found = repeats(subject.pool, split)
         if found:
             train = split == "train"
             yield Finding(
@@ -63,7 +63,7 @@ def find_repeats(subject: Subject) -> Iterator[Finding]:
 def find_near_repeats(subject: Subject) -> Iterator[Finding]:
     """Rows of a split that nearly are the same as earlier ones."""
     for split in subject.data.splits:
-        found = near_twins(subject, split, split)
+        found = near_twins(subject.pool, subject.likeness, split, split)
         if found:
             yield Finding(
                 "note",
@@ -81,7 +81,7 @@ def find_near_repeats(subject: Subject) -> Iterator[Finding]:
 
 def find_conflicts(subject: Subject) -> Iterator[Finding]:
     """Rows with the same input and different labels."""
-    found = conflicts(subject)
+    found = conflicts(subject.pool)
     if found:
         yield Finding(
             "warning",

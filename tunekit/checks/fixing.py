@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tunekit.checks.likeness import near_twins
 from tunekit.checks.subject import Subject
-from tunekit.checks.twins import conflicts, in_split, near_twins, repeats
 from tunekit.data.files import Table
 from tunekit.data.images import source_of
 from tunekit.data.load import load
 from tunekit.data.sources import Tables, read_splits
+from tunekit.data.twins import conflicts, in_split, repeats
 from tunekit.errors import InputError, listing, nearest
 
 ALSO = ("conflicts", "near-duplicates")  # what is removed on request only
@@ -103,24 +104,25 @@ def whole(subject: Subject) -> Subject:
 
 def removable(subject: Subject, also: Sequence[str]) -> dict[int, str]:
     """The training rows to leave out, by number, and why."""
-    why: dict[int, str] = {}
-    for number, reason in (*leaking(subject), *((n, "duplicates") for n, _ in repeats(subject, "train"))):
+    pool, why = subject.pool, dict[int, str]()
+    for number, reason in (*leaking(subject), *((n, "duplicates") for n, _ in repeats(pool, "train"))):
         why.setdefault(number, reason)
     if "conflicts" in also:
-        rows = (n for group in conflicts(subject) for n in in_split(subject, group, "train"))
+        rows = (n for group in conflicts(pool) for n in in_split(pool, group, "train"))
         why |= {n: "conflicting labels" for n in rows if n not in why}
     if "near-duplicates" in also:
-        why |= {n: "near duplicates" for n, twin in near_twins(subject, "train", "train") if n not in why}
+        near = near_twins(pool, subject.likeness, "train", "train")
+        why |= {n: "near duplicates" for n, twin in near if n not in why}
     return why
 
 
 def leaking(subject: Subject) -> Iterator[tuple[int, str]]:
     """The training rows that are given the same as rows of other splits, or nearly."""
-    groups, neighbours = subject.likeness.groups, subject.likeness.neighbours
-    scored = [n for n, group in enumerate(groups) if len(in_split(subject, group, "train")) < len(group)]
-    yield from ((row, "leaks") for n in scored for row in in_split(subject, groups[n], "train"))
+    pool, groups, neighbours = subject.pool, subject.likeness.groups, subject.likeness.neighbours
+    scored = [n for n, group in enumerate(groups) if len(in_split(pool, group, "train")) < len(group)]
+    yield from ((row, "leaks") for n in scored for row in in_split(pool, groups[n], "train"))
     near = (each for n in scored for each in neighbours.get(n, ()))
-    yield from ((row, "near leaks") for n in near for row in in_split(subject, groups[n], "train"))
+    yield from ((row, "near leaks") for n in near for row in in_split(pool, groups[n], "train"))
 
 
 def refuse_loss(subject: Subject, why: Mapping[int, str]) -> None:

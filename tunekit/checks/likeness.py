@@ -1,17 +1,14 @@
 """Which rows are given the same input, and which nearly the same."""
 
-import hashlib
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from tunekit.checks.pictures import Pictures
 from tunekit.checks.texts import Texts
+from tunekit.data.twins import Groups, Pool, Twins, in_split, key_of
 from tunekit.tasks.base import Role
 
 MOST = 200_000  # different inputs among which near ones are looked for: their index is kept in memory
@@ -28,7 +25,7 @@ NEAR: dict[str, Near] = {"text": Texts.of, "words": Texts.of, "texts": Texts.of,
 class Likeness:
     """Rows in groups of equal input, and the pairs of groups whose input is nearly equal."""
 
-    groups: Sequence[Sequence[int]]  # row numbers, in order; every row is in one group
+    groups: Groups
     near: Sequence[Pair]  # group numbers, the smaller first
     unknown: str = ""  # why near ones are not known, where they are not
 
@@ -42,12 +39,8 @@ class Likeness:
         return dict(found)
 
 
-def find_likeness(rows: Sequence[Mapping[str, Any]], roles: Mapping[str, Role]) -> Likeness:
-    """Compare the inputs of all rows, which `roles` name."""
-    grouped: dict[Hashable, list[int]] = defaultdict(list)
-    for number, row in enumerate(rows):
-        grouped[tuple(key_of(row[role]) for role in roles)].append(number)
-    groups = list(grouped.values())
+def find_likeness(rows: Sequence[Mapping[str, Any]], roles: Mapping[str, Role], groups: Groups) -> Likeness:
+    """Compare the inputs of rows, which `roles` name, given their groups of equal input."""
     if len(groups) > MOST:
         return Likeness(groups, [], f"there are more than {MOST:,} different rows")
     try:
@@ -98,10 +91,19 @@ def same_or_near(keys: Sequence[Hashable], alike: Texts | Pictures) -> Iterator[
         yield from ((one, other) for n, one in enumerate(group) for other in group[n + 1 :])
 
 
-def key_of(value: Any) -> Hashable:
-    """What is equal for values that say the same: case, blanks and ways to write a letter do not count."""
-    if isinstance(value, str):
-        return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
-    if isinstance(value, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()
-    return tuple(map(key_of, value)) if isinstance(value, list) else value
+def near_twins(pool: Pool, likeness: Likeness, split: str, other: str) -> Twins:
+    """The rows of a split with the first row of another, or the same, that is given nearly the same.
+
+    Between splits rows that are given exactly the same as one are left out; inside a split the first of rows
+    that are given the same stands for all, and follows its twin.
+    """
+    groups, found = likeness.groups, Twins()
+    for number, near in sorted(likeness.neighbours.items()):
+        mine = in_split(pool, groups[number], split)
+        theirs = [n for each in near for n in in_split(pool, groups[each], other)]
+        if split == other:
+            mine = [n for n in mine[:1] if theirs and min(theirs) < n]
+        elif in_split(pool, groups[number], other):
+            continue
+        found += [(n, min(theirs)) for n in mine if theirs]
+    return found

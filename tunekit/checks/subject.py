@@ -8,20 +8,12 @@ from typing import Any
 from tunekit.checks.likeness import Likeness, find_likeness
 from tunekit.checks.sizes import Sizes, measure
 from tunekit.data.load import Data
+from tunekit.data.twins import Pool, Row
 from tunekit.engine import Fitting
 from tunekit.models.checkpoint import Checkpoint
 from tunekit.models.load import token_limit
 from tunekit.recipe import HubSection, Recipe
 from tunekit.tasks.base import Role, Task
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of any split; `name` tells it from all others."""
-
-    split: str
-    name: str
-    values: Mapping[str, Any]  # by role
 
 
 @dataclass
@@ -58,20 +50,25 @@ class Subject:
         """The names of the rows that are chosen."""
         return [row.name for row in self.rows if chosen(row.values)]
 
+    @cached_property
+    def pool(self) -> Pool:
+        """All rows, to be held against each other."""
+        return Pool.of(self.task, self.data.columns, self.rows)
+
     @property
     def label_role(self) -> str | None:
         """The role whose values are the labels, if there are labels."""
-        return type(self.task).label_role(self.task.options)
+        return self.pool.label_role
 
-    @cached_property
-    def inputs(self) -> dict[str, Role]:
+    @property
+    def inputs(self) -> Mapping[str, Role]:
         """The roles of what is given."""
-        return {role: spec for role, spec in type(self.task).inputs.items() if role in self.data.columns}
+        return self.pool.inputs
 
-    @cached_property
-    def targets(self) -> dict[str, Role]:
+    @property
+    def targets(self) -> Mapping[str, Role]:
         """The roles of what is asked, as rows have them."""
-        return type(self.task).targets_for(self.task.options)
+        return self.pool.targets
 
     def texts(self) -> Iterator[tuple[Row, str, str]]:
         """Every text that is given: its row, its role, itself."""
@@ -86,7 +83,7 @@ class Subject:
     @cached_property
     def likeness(self) -> Likeness:
         """Which rows are given the same, or nearly."""
-        return find_likeness([row.values for row in self.rows], self.inputs)
+        return find_likeness([row.values for row in self.rows], self.inputs, self.pool.groups)
 
     @cached_property
     def sizes(self) -> dict[str, Sizes]:

@@ -27,9 +27,9 @@ def check(
 ) -> None:
     """Find what is wrong with a recipe and its data, and what training will cost, before it begins."""
     begin(as_json=as_json, quiet=quiet, offline=offline)
-    from tunekit import workflow
+    from tunekit import examination
 
-    report = workflow.examine(recipe, *(overrides or []), step=step, fix=fix, also=also or [])
+    report = examination.examine(recipe, *(overrides or []), step=step, fix=fix, also=also or [])
     out.result(report.document(), report.text())
     if report.code:
         raise typer.Exit(report.code)

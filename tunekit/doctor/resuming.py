@@ -30,7 +30,7 @@ STEPS, SAVED, EVALUATED = 12, 2, 6  # of the trial, between checkpoints, between
 BATCHES, ROWS = 4, 32  # batches of training rows, rows of the other splits
 KILLS = 2
 RESUMED = re.compile(r"^continuing after step (\d+)", re.MULTILINE)  # as a continued run says
-APART = ("run.json", "README.md", ".lock")  # hold times, ids of processes and paths
+APART = ("run.json", "README.md", "report.html", ".lock")  # hold times, ids of processes and paths
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from tunekit.tasks._roles import Role
 LONGER = 1.5  # times a summary is a document, at least, where names alone do not tell
 MUCH_LONGER = 2.5  # where no name tells, and then
 MOST_SHARED = 0.5  # share of a summary's words that its document should have
+RUN = 3  # words in a row that are copied, rather than said again
 
 
 def long_and_short(seen: Seen, roles: Mapping[str, Role]) -> tuple[Column, tuple[str, Column]] | None:
@@ -50,3 +51,16 @@ def shared_words(summary: Column, document: Column) -> float:
     return sum(word in known for found, known in words for word in found) / max(
         1, sum(len(found) for found, _ in words)
     )
+
+
+def share_copied(summary: str, document: str) -> float:
+    """The share of a summary's runs of words that stand in its document; 0 where it is shorter than one."""
+    known = set(runs_of(document))
+    runs = runs_of(summary)
+    return sum(run in known for run in runs) / max(1, len(runs))
+
+
+def runs_of(text: str) -> list[tuple[str, ...]]:
+    """All runs of words of a text."""
+    words = text.lower().split()
+    return [tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)]

@@ -27,6 +27,7 @@ from tunekit.tasks._encodings import encodings as encodings
 from tunekit.tasks._guess import Guess, Seen, by_roles
 from tunekit.tasks._roles import Kind as Kind
 from tunekit.tasks._roles import Role as Role
+from tunekit.tasks._shown import Shown
 
 Example = Mapping[str, Any]  # one row of the data, keyed by role
 Inputs = Mapping[str, Any]  # a batch for the model; tensors of shape (windows, ...)
@@ -52,7 +53,7 @@ class Window:
     lost: bool = False  # set by `target`: the window cannot teach its example's answer, or not all of it
 
 
-class Task(ABC):
+class Task(Shown, ABC):
     """One kind of fine-tuning. A subclass declares its heads and columns and fills in a few methods."""
 
     heads: ClassVar[

@@ -1,7 +1,7 @@
 """Question answering: the span of a context that answers a question, or that there is none."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from tunekit.tasks import _plain
 from tunekit.tasks._answers import columns_of, found_in, share_found
 from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, limit_of
 from tunekit.tasks._overlapping import OverlappingOptions
+from tunekit.tasks._shown import Mark
 from tunekit.tasks._spans import CANDIDATES, best_spans, places_of, rounded, spans_of
 from tunekit.tasks.base import (
     Answer,
@@ -30,6 +31,7 @@ from tunekit.tasks.base import (
 
 MOST_ANSWERS = 0.5  # share of answers that must stand in their contexts for data to be meant for this
 WRITTEN = "answers in words of their own are no task yet: choose another task with --task NAME"
+ANSWER_WORDS = (1, 3, 8)  # that part answers of different lengths in reports
 OURS = ("context_mask", "null_position", "start_positions", "end_positions")  # inputs that no model gets
 
 
@@ -262,6 +264,26 @@ class QuestionAnswering(Task):
 
     def reference(self, example: Example) -> list[str]:
         return list(example["answers"]["text"])
+
+    def claims(self, answer: Answer, said: Any, reference: Any) -> Iterable[tuple[float, bool]]:
+        """That the answer is one of the right ones, word for word."""
+        yield answer["score"], bool(metrics.score_span(said, reference)["exact"])
+
+    def marks(self, example: Example, answer: Answer = None) -> Iterable[Mark]:
+        if answer is not None:
+            yield from [] if answer["start"] is None else [Mark("context", answer["start"], answer["end"])]
+            return
+        right = example["answers"]
+        for text, start in zip(right["text"], right["answer_start"], strict=True):
+            yield Mark("context", start, start + len(text))
+
+    def groups(self, example: Example, reference: Any) -> Mapping[str, str]:
+        """By whether there is an answer, and by how long the first right one is."""
+        words = len(reference[0].split()) if reference else 0
+        longest = next((most for most in ANSWER_WORDS if words <= most), None)
+        length = f"up to {longest} words" if longest else f"more than {ANSWER_WORDS[-1]} words"
+        known = {"answer": "there is one" if reference else "there is none"}
+        return known | ({"length of the answer": "1 word" if words == 1 else length} if reference else {})
 
     def model_options(self) -> dict[str, Any]:
         return {"num_labels": 2}  # a start and an end

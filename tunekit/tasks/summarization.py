@@ -1,6 +1,6 @@
 """Summarization: a short text that says what a long one says, written by the model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from tunekit.errors import InputError
 from tunekit.metrics.rouge import sentences
 from tunekit.tasks import _plain
 from tunekit.tasks._guess import BY_NAME, Guess, Seen, limit_of
-from tunekit.tasks._summaries import long_and_short
+from tunekit.tasks._summaries import RUN, long_and_short, share_copied
 from tunekit.tasks._writing import write, written_logits
 from tunekit.tasks.base import (
     IGNORE,
@@ -223,6 +223,14 @@ class Summarization(Task):
     def baselines(self, rows: Sequence[Example]) -> dict[str, list[Any]]:
         count = self.options.lead
         return {f"lead{count}": [" ".join(sentences(row["document"])[:count]) for row in rows]}
+
+    def traits(self, example: Example, said: Any, reference: Any) -> Mapping[str, float]:
+        """How long a summary is beside the first right one, and how much of it stands in its document."""
+        written, wanted = said.split(), reference[0].split()
+        return {
+            "length, as a share of the reference's": len(written) / len(wanted),
+            f"share of runs of {RUN} words that the document has": share_copied(said, example["document"]),
+        }
 
     def work(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         return (lengths + self.options.max_summary) * self.options.beams

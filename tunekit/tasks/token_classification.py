@@ -10,6 +10,7 @@ from tunekit import metrics
 from tunekit.tasks import _plain
 from tunekit.tasks._guess import CERTAIN, Guess, Seen, limit_of
 from tunekit.tasks._overlapping import OverlappingOptions
+from tunekit.tasks._shown import Mark, Tagged
 from tunekit.tasks._tags import (
     SCHEMES,
     as_bioes,
@@ -183,7 +184,13 @@ class TokenClassification(Task):
         found = [best.get(word, (0, self.index.get(OUTSIDE, 0), 0.0)) for word in range(len(words))]
         tags = [self.labels[tag] for _, tag, _ in found]
         scores = [score for *_, score in found]
-        return {"words": list(words), "tags": tags, "entities": self.entities(words, tags, scores)}
+        entities = self.entities(words, tags, scores)
+        return {
+            "words": list(words),
+            "tags": tags,
+            "scores": [round(s, 6) for s in scores],
+            "entities": entities,
+        }
 
     def entities(self, words: Words, tags: Sequence[str], scores: Sequence[float]) -> list[dict[str, Any]]:
         """The entities that the tags mark: where in the text, in characters, and which words; ends exclusive.
@@ -213,11 +220,41 @@ class TokenClassification(Task):
     def reference(self, example: Example) -> list[str]:
         return list(example["tags"])
 
+    def label_pairs(self, said: Any, reference: Any) -> Iterable[tuple[str, str]]:
+        """Word by word; of entities their types, wherever in one a word stands."""
+        plain = self.options.scheme == "plain"
+        for pair in zip(reference, said, strict=True):
+            right, found = pair if plain else map(type_of, pair)
+            yield right, found
+
+    def claims(self, answer: Answer, said: Any, reference: Any) -> Iterable[tuple[float, bool]]:
+        """Entity by entity; word by word where there are none."""
+        if self.options.scheme == "plain":
+            yield from zip(answer["scores"], map(str.__eq__, said, reference), strict=True)
+            return
+        right = set(metrics.entities(reference))
+        for entity in answer["entities"]:
+            first, after = entity["words"]
+            yield entity["score"], (entity["type"], first, after - 1) in right
+
+    def marks(self, example: Example, answer: Answer = None) -> Iterable[Mark]:
+        words, tags = Words.of(example["words"]), (answer or example)["tags"]
+        for entity in self.entities(words, tags, [1.0] * len(tags)):
+            yield Mark("words", entity["start"], entity["end"], entity["type"])
+
+    def tagged(self, answer: Answer) -> Tagged:
+        return Tagged(answer["words"], answer["tags"], answer["scores"])
+
     def plain_code(self, model: str) -> str:
         """By the pipeline where it knows the scheme."""
         known = self.options.scheme in ("bio", "iob1")
         script = _plain.ENTITIES if known else _plain.TAGS
         return _plain.code(script, model, max_length=self.options.max_length)
+
+
+def type_of(tag: str) -> str:
+    """The type of entity that a tag such as B-PER marks."""
+    return tag.partition("-")[2] or tag
 
 
 def word_begins(encodings_of_row: Iterable[Any]) -> dict[int, int]:
