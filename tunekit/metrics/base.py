@@ -31,6 +31,9 @@ class Measure:
     form: str  # of what is compared, a key of `evaluation.FORMS`: label, labels, number, texts
     lower_is_better: tuple[str, ...] = ()
     score_all: Callable[[Sequence[Any], Sequence[Any]], list[Statistics]] | None = None  # where ranks matter
+    signatures: Callable[[Sequence[Any]], dict[str, str]] | None = (
+        None  # of references: by metric, how it counts
+    )
 
     def statistics(self, predictions: Sequence[Any], references: Sequence[Any]) -> list[Statistics]:
         """The statistics of every example of a set."""
@@ -57,6 +60,11 @@ def ratio(part: Any, whole: Any) -> NDArray[np.float64]:
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     zero = np.zeros(np.broadcast(part, whole).shape)
     return np.asarray(np.divide(part, whole, out=zero, where=whole != 0))
+
+
+def share_cut(totals: Totals, count: Any) -> Metrics:
+    """The share of texts that were cut off at the limit, where that was counted."""
+    return {"hit_limit": ratio(totals["cut"], count)} if "cut" in totals else {}
 
 
 class LabelScore(NamedTuple):
