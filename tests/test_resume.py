@@ -229,8 +229,10 @@ def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
         ("question-answering", "bert", without_answers, ["task.allow_no_answer=true"]),
         (TASK, "bert", with_any_labels, ["task.kind=multi-label"]),
         ("image-classification", "vit", tiny.pictures, []),
+        ("translation", "marian", tiny.translations, []),
+        ("text2text", "gpt2", tiny.exchanges, []),
     ],
-    ids=["summarization", "no answer", "multi-label", "image-classification"],
+    ids=["summarization", "no answer", "multi-label", "image-classification", "translation", "text2text"],
 )
 def test_a_run_of_any_task_continues_with_its_decision(
     task: str,

@@ -15,8 +15,8 @@ from tests import tiny
 from tests.building import quiet
 from tests.tiny_models import sentence_pieces
 from tunekit import tasks, workflow
-from tunekit.data.load import load
 from tunekit.data.batches import collate, pad_token_of
+from tunekit.data.load import load
 from tunekit.data.windows import encode
 from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.evaluation import metric
@@ -30,8 +30,20 @@ from tunekit.tasks._languages import codes_of
 
 Checkpoint = Callable[..., Path]
 ROW = {"source": "the film was good", "target": "great Paris", "id": 0}
-WORDS = ["der", "die", "Film", "war", "gut,", "und", "schlecht.", "(sehr)", "3.5", "Müller-Straße", "...", "U.S.", "中文"]
-)
+WORDS = [
+    "der",
+    "die",
+    "Film",
+    "war",
+    "gut,",
+    "und",
+    "schlecht.",
+    "(sehr)",
+    "3.5",
+    "Müller-Straße",
+    "U.S.",
+    "中文",
+]
 
 
 def prepared(folder: Path, **options: Any) -> tuple[Any, Any]:

@@ -66,8 +66,9 @@ def documents(count: int, *, start: int = 0) -> list[dict[str, Any]]:
 
 def translations(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     """Sentences of different lengths, and what they say in the words of another language."""
+    words = {"great": "Ada Paris", "dull": "Bob Rome"}
     return [
-        {"source": row["document"], "target": f"{row['summary'].split()[0]} Paris"}
+        {"source": row["document"], "target": words[row["summary"].split()[0]]}
         for row in documents(count, start=start)
     ]
 
