@@ -1,9 +1,9 @@
-"""Real translations without a download: the messages of installed programs, and a small Marian to train on them.
+"""Real translations without a download: messages of installed programs, and a small Marian to train on them.
 
 python benchmarks/catalogues.py OUTPUT [FOLDER ...]      folders with .mo files, by default /usr/share/locale
 
-Writes OUTPUT/pairs (English and German in train, validation and test) and OUTPUT/marian, a checkpoint with random
-weights and SentencePiece models of the training rows.
+Writes OUTPUT/pairs (English and German in train, validation and test) and OUTPUT/marian, a checkpoint with
+random weights and SentencePiece models of the training rows.
 """
 
 import gettext
@@ -18,8 +18,8 @@ import sentencepiece
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 SIZES = {"test": 500, "validation": 300}
-LONGEST = 80  # characters
-PIECES = 4000
+LONGEST = 50  # characters
+PIECES = 3000
 
 Pair = dict[str, str]
 
@@ -28,10 +28,7 @@ def messages(folders: Iterable[Path]) -> dict[str, str]:
     """The first German message of each English one, without formats and of one line."""
     found: dict[str, str] = {}
     for file in sorted(path for folder in folders for path in folder.glob("**/de/**/*.mo")):
-        with (
-            file.open("rb") as content,
-            suppress(UnicodeDecodeError),
-        ):  # of a catalogue that says nothing of it
+        with file.open("rb") as content, suppress(UnicodeDecodeError):  # in some old ones
             for given, german in sorted(pairs(gettext.GNUTranslations(content))):
                 english = given.split("\x04")[-1].strip()  # what comes before is the message's context
                 if is_plain(english) and is_plain(german):
@@ -64,7 +61,7 @@ def write_pairs(folder: Path, found: dict[str, str]) -> list[Pair]:
 
 
 def write_marian(folder: Path, rows: list[Pair]) -> None:
-    """Write a checkpoint of 4 layers of 256 with random weights."""
+    """Write a checkpoint of 4 layers of 128 with random weights."""
     folder.mkdir(parents=True, exist_ok=True)
     vocab = {"</s>": 0, "<unk>": 1}
     for side in ("source", "target"):  # the same pieces, as most of Marian's models have them
@@ -84,7 +81,7 @@ def write_marian(folder: Path, rows: list[Pair]) -> None:
     layers = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in HALF.items()}
     config = MarianConfig(
         vocab_size=len(vocab),
-        d_model=256,
+        d_model=128,
         pad_token_id=pad,
         eos_token_id=0,
         decoder_start_token_id=pad,
