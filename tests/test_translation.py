@@ -13,7 +13,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from tests import tiny
 from tests.building import quiet
-from tests.tiny_models import sentence_pieces
+from tests.tiny_models import SIDES, save, sentence_pieces
 from tunekit import tasks, workflow
 from tunekit.data.batches import collate, pad_token_of
 from tunekit.data.load import load
@@ -259,8 +259,6 @@ def test_a_mark_that_does_not_exist_is_told_with_the_nearest(multilingual: Path)
 def test_targets_of_a_family_with_two_vocabularies_are_in_the_second(tmp_path: Path) -> None:
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
-    from tests.tiny_models import SIDES, save
-
     sizes = {}
     for side, name in (("source", "vocab.json"), ("target", "target_vocab.json")):
         pieces = [
@@ -375,3 +373,23 @@ def test_columns_that_could_be_either_side_are_asked_for(checkpoint: Checkpoint,
         InputError, match="no column for source.*its columns are en, de; name it with data.columns"
     ):
         workflow.finetune(file, output=tmp_path / "run")
+
+
+def test_a_tokenizer_without_a_fast_form_is_told_its_languages(tmp_path: Path) -> None:
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
+
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *sentence_pieces(tmp_path / "sentencepiece.bpe.model")]
+    vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocab))
+    files = [str(tmp_path / name) for name in ("vocab.json", "sentencepiece.bpe.model")]
+    tokenizer = M2M100Tokenizer(*files, num_madeup_words=0)
+    model = M2M100ForConditionalGeneration(M2M100Config(vocab_size=len(tokenizer), **SIDES))
+    save(tmp_path, model, tokenizer)
+    task, model = prepared(tmp_path, source_language="de", target_language="en")
+    (window,) = task.encode(ROW)
+    begun, *words, ended = window.inputs["input_ids"]
+    token = task.processor.convert_ids_to_tokens
+    assert (token(begun), token(ended)) == ("__de__", "</s>")
+    assert task.processor.decode(words) == ROW["source"]
+    assert token(model.generation_config.forced_bos_token_id) == "__en__"
+    assert not set(task.processor.all_special_ids) & set(task.plain("good __de__ </s>")) - {vocab["<unk>"]}
