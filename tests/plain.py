@@ -34,18 +34,22 @@ def labels_of_words(model: Any, folder: str, row: Row, options: Row) -> list[str
     return [first[word] for word in range(len(row["tokens"]))]
 
 
-def summary_of_document(model: Any, folder: str, row: Row, options: Row) -> str:
-    """What the model writes after it has read a document."""
+def given(row: Row, options: Row) -> str:
+    """What is given to a model that writes: the first text of a row, behind a prefix."""
+    return str(options.get("prefix", "") + next(iter(row.values())))
+
+
+def written_for_text(model: Any, folder: str, row: Row, options: Row) -> str:
+    """What the model writes after it has read a text."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    encoded = tokenizer(options["prefix"] + row["document"], return_tensors="pt")
+    encoded = tokenizer(given(row, options), return_tensors="pt")
     return str(tokenizer.decode(model.generate(**encoded)[0], skip_special_tokens=True)).strip()
 
 
-def continued_document(model: Any, folder: str, row: Row, options: Row) -> str:
-    """What the model writes behind a document."""
+def continued_text(model: Any, folder: str, row: Row, options: Row) -> str:
+    """What the model writes behind a text."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    text = options["prefix"] + row["document"] + options["separator"]
-    encoded = tokenizer(text, return_tensors="pt")
+    encoded = tokenizer(given(row, options) + options["separator"], return_tensors="pt")
     written = model.generate(**encoded)[0][encoded["input_ids"].shape[1] :]
     return str(tokenizer.decode(written, skip_special_tokens=True)).strip()
 
@@ -77,8 +81,8 @@ ANSWERS = {
     "AutoModelForSequenceClassification": label_of_text,
     "AutoModelForTokenClassification": labels_of_words,
     "AutoModelForQuestionAnswering": answer_of_question,
-    "AutoModelForSeq2SeqLM": summary_of_document,
-    "AutoModelForCausalLM": continued_document,
+    "AutoModelForSeq2SeqLM": written_for_text,
+    "AutoModelForCausalLM": continued_text,
 }
 
 if __name__ == "__main__":

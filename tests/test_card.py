@@ -30,12 +30,14 @@ from tunekit.run import Run
 
 Make = Callable[..., Path]
 
-TEXT, WORDS, QA, SUMMARY, PICTURE = (
+TEXT, WORDS, QA, SUMMARY, PICTURE, TRANSLATION, TEXTS = (
     "text-classification",
     "token-classification",
     "question-answering",
     "summarization",
     "image-classification",
+    "translation",
+    "text2text",
 )
 COMMIT = "0123456789" * 4
 CARD = "---\nlicense: apache-2.0\nlanguage:\n- en\n- no\ntags:\n- exbert\n---\n\n# BERT\n"
@@ -67,6 +69,8 @@ CASES: dict[str, tuple[str, str, Callable[..., list[dict[str, Any]]], list[str]]
     "summary": (SUMMARY, "t5", tiny.documents, ["task.prefix='summarize: '", "task.max_summary=6"]),
     "continuation": (SUMMARY, "gpt2", tiny.documents, ["task.max_document=40", "task.max_summary=6"]),
     "picture": (PICTURE, "vit", tiny.pictures, []),
+    "translation": (TRANSLATION, "m2m_100", tiny.translations, ["task.max_target=6"]),
+    "output": (TEXTS, "t5", tiny.exchanges, ["task.template='ask: {input}'", "task.max_output=6"]),
 }
 
 
@@ -342,6 +346,12 @@ ASKED: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], Any
             lambda answer: answer["summary"],
         ),
     ),
+    "translation": (
+        {"source": "The committee agreed on a budget."},
+        str,
+        lambda answer: answer["translation"],
+    ),
+    "output": ({"input": "Where did Ada go?"}, str, lambda answer: answer["output"]),
     "picture": ({"image": "black.png"}, lambda out: out[0]["label"], lambda answer: answer["label"]),
 }
 

@@ -19,7 +19,9 @@ from tunekit.evaluation import evaluate, predict
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.recipe import load as load_recipe
 from tunekit.run import Run
+from tunekit.stats import totals
 from tunekit.tasks._words import Words
+from tunekit.tasks._writer import Writer
 
 CELLS = tiny.cells()
 
@@ -49,7 +51,7 @@ def finished(
                 name,
                 checkpoint(family, dropout=False),
                 data(name),
-                epochs=25,
+                epochs=14 if issubclass(tasks.find(name), Writer) else 25,  # a word or two is soon learned
                 early_stopping=None,
                 evaluate_every=50,
                 save_every=1000,
@@ -100,8 +102,25 @@ def test_the_roles_have_different_names(name: str) -> None:
 @every_cell
 def test_it_learns(name: str, family: str, finished: Callable[[str, str], Run]) -> None:
     run = finished(name, family)
-    first = next(iter(run.metrics()["test"].values()))
-    assert first["value"] >= 0.9
+    metric, first = next(iter(run.metrics()["test"].items()))
+    assert first["value"] >= 0.9 * most(name, metric, run)
+
+
+def most(name: str, metric: str, run: Run) -> float:
+    """What right answers score: not every metric of texts goes up to 1."""
+    kind = tasks.find(name)
+    measure = kind.judged_by(kind.Options())
+    if measure.form != "texts":
+        return 1.0
+    references = [row["reference"] for row in predictions(run)]
+    right = totals(measure.statistics([texts[0] for texts in references], references))
+    return float(measure.summarize(right)[metric])
+
+
+def predictions(run: Run) -> list[dict[str, Any]]:
+    """The predictions of a run on its test rows."""
+    lines = (run.path / "predictions" / "test.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 @every_cell
@@ -124,8 +143,7 @@ def test_predict_answers_a_file_as_the_evaluation_did(
     name: str, family: str, finished: Callable[[str, str], Run], data: Callable[[str], Path]
 ) -> None:
     run = finished(name, family)
-    lines = (run.path / "predictions" / "test.jsonl").read_text().splitlines()
-    wanted = [json.loads(line) for line in lines]
+    wanted = predictions(run)
     found = list(workflow.predict(run.path, str(data(name) / "test.jsonl")))
     assert [row["id"] for row in found] == [row["id"] for row in wanted]
     assert all(nearly(a["prediction"], b["prediction"]) for a, b in zip(found, wanted, strict=True))
@@ -173,10 +191,9 @@ def plain(
 def test_plain_transformers_in_a_fresh_process_gives_the_same_predictions(
     name: str, family: str, finished: Callable[[str, str], Run], plain: dict[str, Any]
 ) -> None:
-    lines = (finished(name, family).path / "predictions" / "test.jsonl").read_text().splitlines()
     kind = tasks.find(name)
     task = kind(kind.Options(), None)
-    wanted = [task.comparable(json.loads(line)["prediction"]) for line in lines]
+    wanted = [task.comparable(row["prediction"]) for row in predictions(finished(name, family))]
     assert plain[f"{name}-{family}"] == wanted
 
 

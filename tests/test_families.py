@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from tests import tiny_models
-from tunekit.models.families import FAMILIES, table
+from tunekit import tasks
+from tunekit.models.families import FAMILIES, head_of, table
 
 
 def test_every_family_that_is_shown_has_a_tiny_model() -> None:
@@ -21,8 +22,20 @@ def test_models_that_read_both_ways_write_no_summaries() -> None:
 
 def test_encoder_decoders_answer_and_decoders_continue() -> None:
     heads = {family: row["summarization"] for family, row in table().items()}
-    assert {heads[family] for family in ("t5", "mt5", "bart")} == {"AutoModelForSeq2SeqLM"}
+    seq2seq = ("t5", "mt5", "bart", "mbart", "marian", "m2m_100")
+    assert {heads[family] for family in seq2seq} == {"AutoModelForSeq2SeqLM"}
     assert {heads[family] for family in ("gpt2", "llama", "qwen3")} == {"AutoModelForCausalLM"}
+
+
+def test_the_decoder_of_an_encoder_decoder_continues_no_text() -> None:
+    from transformers import MarianConfig
+
+    class Continuation(tasks.find("summarization")):  # type: ignore[misc]
+        """A task for decoders alone."""
+
+        heads = ("AutoModelForCausalLM",)
+
+    assert head_of(MarianConfig, Continuation) is None
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def test_a_shipped_recipe_begins_with_its_schema_what_it_is_and_its_command(name
 
 def facts(name: str, what: str) -> set[str]:
     """What a recipe's comment says that its data set has: Columns or Splits."""
-    (line,) = re.findall(rf"^# .*\b{what}: ([^.]+)\.", shipped()[name].read_text(), re.MULTILINE)
+    (line,) = re.findall(rf"^# .*\b{what}: (.+?)\.(?:\s|$)", shipped()[name].read_text(), re.MULTILINE)
     return set(line.split(", "))
 
 

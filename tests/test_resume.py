@@ -231,8 +231,19 @@ def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
         ("image-classification", "vit", tiny.pictures, []),
         (TASK, "gpt2", tiny.reviews, ["adapter=dora", "adapter.dropout=0.1"]),
         (TASK, "bert", tiny.reviews, ["train.unfreeze=1", "train.gradient_checkpointing=true"]),
+        ("translation", "marian", tiny.translations, []),
+        ("text2text", "gpt2", tiny.exchanges, []),
     ],
-    ids=["summarization", "no answer", "multi-label", "image-classification", "adapter", "unfrozen"],
+    ids=[
+        "summarization",
+        "no answer",
+        "multi-label",
+        "image-classification",
+        "adapter",
+        "unfrozen",
+        "translation",
+        "text2text",
+    ],
 )
 def test_a_run_of_any_task_continues_with_its_decision(
     task: str,

@@ -64,6 +64,23 @@ def documents(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def translations(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Sentences of different lengths, and what they say in the words of another language."""
+    words = {"great": "Ada Paris", "dull": "Bob Rome"}
+    return [
+        {"source": row["document"], "target": words[row["summary"].split()[0]]}
+        for row in documents(count, start=start)
+    ]
+
+
+def exchanges(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """What is asked in texts of different lengths, with the one or two answers that are right."""
+    return [
+        {"input": row["document"], "output": [row["summary"], "Rome"] if i % 3 else row["summary"]}
+        for i, row in enumerate(documents(count, start=start))
+    ]
+
+
 def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     """Questions about where somebody went, in contexts of different lengths, all different."""
     people, places = ["Ada", "Bob"], ["Paris", "Rome"]
@@ -112,6 +129,8 @@ DATA = {
     "text-classification": reviews,
     "token-classification": sentences,
     "summarization": documents,
+    "text2text": exchanges,
+    "translation": translations,
 }
 
 

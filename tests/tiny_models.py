@@ -260,6 +260,95 @@ def bart(folder: Path, **settings: Any) -> Path:
     return save(folder, BartForConditionalGeneration(config), BartTokenizer(vocab=vocab, merges=merges))
 
 
+SIDES = (
+    dict(  # of an encoder-decoder whose two halves are alike, with weights that a few steps can tell apart
+        init_std=0.1,
+        scale_embedding=True,
+        max_position_embeddings=64,
+        d_model=32,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=48,
+        decoder_ffn_dim=48,
+    )
+)
+
+
+def sentence_pieces(file: Path) -> list[str]:
+    """Write a SentencePiece model of the words and letters; returns its pieces."""
+    import sentencepiece
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        " ".join(WORDS),
+        *WORDS,
+        *(f"{letter} {letter.upper()}" for letter in LETTERS),
+        ".,!?'-",
+        *"0123456789",
+    ]
+    with file.open("wb") as model:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines * 4),
+            model_writer=model,
+            vocab_size=200,
+            model_type="bpe",
+            character_coverage=1.0,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+    trained = sentencepiece.SentencePieceProcessor(model_file=str(file))
+    return [trained.id_to_piece(i) for i in range(trained.get_piece_size())]
+
+
+def marian(folder: Path, **settings: Any) -> Path:
+    """A checkpoint with two SentencePiece models, one vocabulary, and fixed positions."""
+    from transformers import MarianConfig, MarianMTModel, MarianTokenizer
+
+    sides = [sentence_pieces(folder / f"{side}.spm") for side in ("source", "target")]
+    pieces = dict.fromkeys(["</s>", "<unk>", *sides[0], *sides[1], "<pad>"])
+    vocab = {piece: i for i, piece in enumerate(piece for piece in pieces if piece != "<s>")}
+    (folder / "vocab.json").write_text(json.dumps(vocab))
+    config = MarianConfig(
+        vocab_size=len(vocab),
+        pad_token_id=vocab["<pad>"],
+        eos_token_id=0,
+        decoder_start_token_id=vocab["<pad>"],
+        **SIDES,
+        **settings,
+    )
+    model = MarianMTModel(config)
+    model.generation_config.update(bad_words_ids=[[vocab["<pad>"]]], forced_eos_token_id=0, num_beams=4)
+    files = [str(folder / name) for name in ("source.spm", "target.spm", "vocab.json")]
+    return save(folder, model, MarianTokenizer(*files, model_max_length=64))
+
+
+def mbart(folder: Path, **settings: Any) -> Path:
+    """A checkpoint whose decoder begins with the code of a language."""
+    from transformers import MBartConfig, MBartForConditionalGeneration, MBartTokenizer
+
+    vocab = unigrams(["<s>", "<pad>", "</s>", "<unk>"])
+    tokenizer = MBartTokenizer(vocab=vocab, src_lang="en_XX", tgt_lang="de_DE")
+    config = MBartConfig(vocab_size=len(tokenizer), **SIDES, **settings)
+    return save(folder, MBartForConditionalGeneration(config), tokenizer)
+
+
+def m2m_100(folder: Path, **settings: Any) -> Path:
+    """A checkpoint as NLLB's, which begins every text with the code of its language."""
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+
+    vocab, merges = byte_pairs(["<s>", "<pad>", "</s>", "<unk>"])
+    marked = {piece.replace("\u0120", "\u2581"): i for piece, i in vocab.items()}
+    merges = [(a.replace("\u0120", "\u2581"), b.replace("\u0120", "\u2581")) for a, b in merges]
+    codes = ["eng_Latn", "deu_Latn", "zho_Hans"]
+    tokenizer = NllbTokenizer(
+        vocab=marked, merges=merges, src_lang="eng_Latn", tgt_lang="deu_Latn", extra_special_tokens=codes
+    )
+    config = M2M100Config(vocab_size=len(tokenizer), **SIDES, **settings)
+    return save(folder, M2M100ForConditionalGeneration(config), tokenizer)
+
+
 def vit(folder: Path, **settings: Any) -> Path:
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -317,6 +406,9 @@ FAMILIES: dict[str, Callable[..., Path]] = {
     "t5": t5,
     "mt5": mt5,
     "bart": bart,
+    "mbart": mbart,
+    "marian": marian,
+    "m2m_100": m2m_100,
 }
 IMAGE_FAMILIES: dict[str, Callable[..., Path]] = {
     "vit": vit,
@@ -355,6 +447,15 @@ NO_DROPOUT = {
     "qwen3": {"classifier_dropout": 0.0},
     "mt5": {"dropout_rate": 0.0, "classifier_dropout": 0.0},
     "bart": {"dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0, "classifier_dropout": 0.0},
+    "mbart": {"dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0, "classifier_dropout": 0.0},
+    "marian": {"dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0},
+    "m2m_100": {
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+        "activation_dropout": 0.0,
+        "encoder_layerdrop": 0.0,
+        "decoder_layerdrop": 0.0,
+    },
 }
 
 

@@ -6,7 +6,7 @@ in fp32, so that scores and answers are those of the saved model wherever it is 
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Scores:
     metrics: dict[str, Estimate]
     predictions: list[dict[str, Any]]  # id, prediction, reference, scores, `traits`; in the order of the rows
     truncated: int = 0  # rows of which a part is in no window
+    signatures: dict[str, str] = field(default_factory=dict)  # how metrics count, in their packages' words
 
 
 def evaluate(
@@ -73,7 +74,10 @@ def scored(
         {"id": row["id"], "prediction": a, "reference": r, "scores": s, **traits(task, row, encoded, n)}
         for n, (row, a, r, s) in enumerate(zip(rows, answers, references, statistics, strict=True))
     ]
-    return Scores(judge(task, rows, answers, references, statistics, further), predictions, encoded.cut)
+    signatures = task.measure.signatures(references) if task.measure.signatures else {}
+    return Scores(
+        judge(task, rows, answers, references, statistics, further), predictions, encoded.cut, signatures
+    )
 
 
 def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:

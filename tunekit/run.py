@@ -170,6 +170,9 @@ class Run:
             split: {name: asdict(e) for name, e in {**scores.metrics, **baselines}.items()}
         }
         write(self.path / "metrics.json", as_json(document, indent=2) + "\n")
+        if scores.signatures:
+            signatures = self.read("signatures.json") | {split: scores.signatures}
+            write(self.path / "signatures.json", as_json(signatures, indent=2) + "\n")
 
     def write_card(self, text: str) -> None:
         """Write the model card."""
@@ -178,7 +181,11 @@ class Run:
 
     def metrics(self) -> dict[str, Any]:
         """The metrics written so far, by split."""
-        path = self.path / "metrics.json"
+        return self.read("metrics.json")
+
+    def read(self, name: str) -> dict[str, Any]:
+        """What one of its JSON files holds; nothing where there is none yet."""
+        path = self.path / name
         return dict(json.loads(path.read_text())) if path.exists() else {}
 
     @contextmanager

@@ -170,6 +170,18 @@ def summaries(folder: Path) -> Path:
     return tiny.write_jsonl(folder / "news.jsonl", rows)
 
 
+def languages(folder: Path) -> Path:
+    """Translations as data sets of the Hub have them."""
+    both = zip(texts(), texts()[::-1], strict=True)
+    rows = [{"id": str(i), "translation": {"en": a, "fr": b}} for i, (a, b) in enumerate(both)]
+    return tiny.write_jsonl(folder / "pairs.jsonl", rows)
+
+
+def exchanges(folder: Path) -> Path:
+    """What is given and what is asked, in sentences."""
+    return sheet(folder / "exchanges.csv", ["input", "output"], texts(), texts()[::-1])
+
+
 def parquet(folder: Path) -> Path:
     """Labels as numbers with names, as `datasets` writes them."""
     import datasets
@@ -182,6 +194,7 @@ def parquet(folder: Path) -> Path:
 
 TEXT, TOKENS = "text-classification", "token-classification"
 ANSWERS, SUMMARIES, IMAGES = "question-answering", "summarization", "image-classification"
+TRANSLATIONS, EXCHANGES = "translation", "text2text"
 SQUAD = {"question": "question", "context": "context", "answers": "answers", "id": "id"}
 
 
@@ -239,6 +252,13 @@ SHAPES = {
         ),
         Shape(pairs, TEXT, {"text": "premise", "pair": "hypothesis", "label": "verdict"}),
         Shape(summaries, SUMMARIES, {"document": "body", "summary": "tldr"}, family="t5"),
+        Shape(
+            languages,
+            TRANSLATIONS,
+            {"source": "translation.en", "target": "translation.fr", "id": "id"},
+            family="t5",
+        ),
+        Shape(exchanges, EXCHANGES, {"input": "input", "output": "output"}, family="t5"),
         Shape(parquet, TEXT, {"text": "content", "label": "label"}),
     )
 }

@@ -126,7 +126,46 @@ def test_rows_about_sound_are_not_taken_for_texts(tmp_path: Path) -> None:
 
 
 def test_translations_are_no_summaries(tmp_path: Path) -> None:
-    assert refused(table(tmp_path, source=texts(), target=texts()[::-1])).startswith("no task fits")
+    assert refused(table(tmp_path, source=texts(), target=texts()[::-1])).startswith(
+        "rows.jsonl could be meant for text2text or translation: it has 'source' (texts of about 9 words"
+    )
+
+
+@pytest.mark.parametrize("form", ["en", "English", "translation"])
+def test_columns_that_are_called_by_languages_are_translations(form: str, tmp_path: Path) -> None:
+    both = zip(texts(), texts()[::-1], strict=True)
+    if form == "translation":
+        data = table(tmp_path, id=list(range(40)), translation=[{"en": a, "de": b} for a, b in both])
+    else:
+        data = table(tmp_path, **{form: texts(), "de": texts()[::-1]})
+    choice = decided(data)
+    source, target = {"translation": ("translation.en", "translation.de")}.get(form, (form, "de"))
+    assert (choice.task, choice.guess.columns) == ("translation", {"source": source, "target": target})
+    assert choice.guess.options == {
+        "prefix": "translate English to German: ",
+        "source_language": "en",
+        "target_language": "de",
+    }
+
+
+def test_the_direction_of_translations_is_the_users(tmp_path: Path) -> None:
+    data = table(tmp_path, en=texts(), de=texts()[::-1])
+    choice = decided(data, source="de", target="en")
+    assert choice.guess.options["prefix"] == "translate German to English: "
+
+
+def test_inputs_and_outputs_are_texts_for_texts(tmp_path: Path) -> None:
+    choice = decided(table(tmp_path, input=texts(), output=texts()[::-1]))
+    assert (choice.task, choice.guess.columns) == ("text2text", {"input": "input", "output": "output"})
+
+
+def test_outputs_that_repeat_are_labels(tmp_path: Path) -> None:
+    assert decided(table(tmp_path, input=texts(), output=moods())).task == "text-classification"
+
+
+def test_questions_and_answers_without_a_context_are_texts_for_texts(tmp_path: Path) -> None:
+    answers = [f"number {i} of them" for i in range(40)]
+    assert decided(table(tmp_path, question=texts(), answer=answers)).task == "text2text"
 
 
 def test_answers_in_words_of_their_own_are_refused(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from tests.init.shapes import SHAPES
-from tunekit import init, workflow
+from tunekit import examination, init, tasks, workflow
 from tunekit import recipe as recipes
+from tunekit.tasks._writer import Writer
 
 SAYS = ("kind", "label_separator", "allow_no_answer", "scheme")  # options that say what is asked
 WRITTEN = ("separator", "encoding", "bad_rows")
@@ -70,6 +71,7 @@ def test_the_recipe_passes_all_checks(name: str, started: Started) -> None:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_recipe_trains(name: str, started: Started, tmp_path: Path) -> None:
-    writes = ["task.beams=1", "task.max_summary=6"] if SHAPES[name].family == "t5" else []
+    kind = tasks.find(SHAPES[name].task)
+    writes = [f"task.{kind.Options.lengths[1]}=6", "task.beams=1"] if issubclass(kind, Writer) else []
     run = workflow.finetune(started(name), *SHORT, *writes, output=tmp_path / "run")
     assert run.status == "finished"

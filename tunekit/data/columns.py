@@ -24,7 +24,7 @@ def roles_of(
 
     Of a trained model, `given` are the inputs that it learned from: all of them are needed, and no others.
     """
-    inputs = kind.inputs
+    inputs = kind.inputs_for(options)
     if given is not None:
         inputs = {role: replace(spec, needed=True) for role, spec in inputs.items() if role in given}
     return {**inputs, **(kind.targets_for(options) if targets else {})}

@@ -9,6 +9,7 @@ from typing import Any
 from tunekit.data.files import SUFFIXES, Table, from_dataset, read
 from tunekit.data.hub import load_hub
 from tunekit.data.image_folders import holds_pictures, read_classes
+from tunekit.data.nested import opened
 from tunekit.errors import LONGEST_PATH, InputError, Problems, cut, first_line, listing, nearest
 from tunekit.recipe import SPLITS, DataSection
 
@@ -36,7 +37,7 @@ def read_splits(section: DataSection) -> Tables:
         tables = read_local(section, path)
     else:
         raise InputError(missing(section.path, path))
-    return {split: tables[split] for split in SPLITS if split in tables}
+    return {split: [opened(table) for table in tables[split]] for split in SPLITS if split in tables}
 
 
 def on_hub(section: DataSection) -> bool:

@@ -13,6 +13,7 @@ from tunekit.data.formats import Row, json_object, parse_json
 from tunekit.data.hub import stream_hub, streams
 from tunekit.data.keeping import keep
 from tunekit.data.load import Rows
+from tunekit.data.nested import opened
 from tunekit.data.values import Normalizer, Unread
 from tunekit.errors import LONGEST_PATH, InputError, cut, listing
 from tunekit.tasks.base import Task
@@ -32,7 +33,7 @@ def stream(source: str, task: Task, given: Mapping[str, str] | None = None) -> I
     roles = columns.roles_of(type(task), task.options, targets=False, given=task.given)
     number = 0
     column = next((spec.column for spec in roles.values() if spec.kind == "image"), None)
-    for table in tables(source, column):
+    for table in map(opened, tables(source, column)):
         found = found or columns.resolve(table, roles, given, "--column ")
         absent = [column for column in found.values() if column not in table.columns]
         if absent:

@@ -8,10 +8,23 @@ from tunekit.metrics.rouge import ROUGE
 from tunekit.metrics.sets import MULTILABEL
 from tunekit.metrics.spans import SQUAD, best_threshold, score_span
 from tunekit.metrics.tagging import ENTITIES, entities
+from tunekit.metrics.texts import TEXTS
+from tunekit.metrics.translation import TRANSLATION, translation_measure
 
 MEASURES = {
     measure.name: measure
-    for measure in (CLASSIFICATION, ENTITIES, MULTILABEL, RANKED, REGRESSION, ROUGE, SQUAD, WORDS)
+    for measure in (
+        CLASSIFICATION,
+        ENTITIES,
+        MULTILABEL,
+        RANKED,
+        REGRESSION,
+        ROUGE,
+        SQUAD,
+        TEXTS,
+        TRANSLATION,
+        WORDS,
+    )
 }
 
 __all__ = [
@@ -24,6 +37,8 @@ __all__ = [
     "ROUGE",
     "SQUAD",
     "RANKED",
+    "TEXTS",
+    "TRANSLATION",
     "WORDS",
     "LabelScore",
     "Measure",
@@ -34,4 +49,5 @@ __all__ = [
     "by_label",
     "entities",
     "score_span",
+    "translation_measure",
 ]

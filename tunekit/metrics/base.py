@@ -34,6 +34,9 @@ class Measure:
     # what sums do not tell, such as ranks in a resample: from every example's statistics, shape (examples,),
     # and how often it is drawn, shape (examples, resamples)
     recount: Callable[[Totals, NDArray[np.float64]], Metrics] | None = None
+    signatures: Callable[[Sequence[Any]], dict[str, str]] | None = (
+        None  # of references: by metric, how it counts
+    )
 
     def statistics(self, predictions: Sequence[Any], references: Sequence[Any]) -> list[Statistics]:
         """The statistics of every example of a set."""
@@ -60,6 +63,11 @@ def ratio(part: Any, whole: Any) -> NDArray[np.float64]:
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     zero = np.zeros(np.broadcast(part, whole).shape)
     return np.asarray(np.divide(part, whole, out=zero, where=whole != 0))
+
+
+def share_cut(totals: Totals, count: Any) -> Metrics:
+    """The share of texts that were cut off at the limit, where that was counted."""
+    return {"hit_limit": ratio(totals["cut"], count)} if "cut" in totals else {}
 
 
 class LabelScore(NamedTuple):

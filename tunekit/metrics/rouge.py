@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from tunekit.metrics.base import Measure, Metrics, Statistics, Totals, ratio
+from tunekit.metrics.base import Measure, Metrics, Statistics, Totals, ratio, share_cut
 
 KINDS = ("rougeL", "rouge1", "rouge2", "rougeLsum")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -25,7 +25,7 @@ def summarize_summaries(totals: Totals) -> Metrics:
     """The means of the F-measures, and the share of summaries that were cut off, where that was counted."""
     count = totals["summaries"]
     found = {kind: ratio(totals[kind], count) for kind in KINDS}
-    return found | ({"hit_limit": ratio(totals["cut"], count)} if "cut" in totals else {})
+    return found | share_cut(totals, count)
 
 
 def sentences(text: str) -> list[str]:

@@ -20,6 +20,9 @@ FAMILIES = (  # that every task is tested with, by what a configuration calls it
     "t5",
     "mt5",
     "bart",
+    "mbart",
+    "marian",
+    "m2m_100",
     "vit",
     "swin",
     "convnext",
@@ -54,14 +57,18 @@ def classes(head: str) -> Mapping[type, Any]:
 def head_of(config: type, kind: type[Task]) -> str | None:
     """The first of a task's heads that a family has.
 
-    A family that reads in both directions can fill a mask, and cannot write from left to right, whatever
-    classes it has for that.
+    A family that reads in both directions can fill a mask, or has a decoder for what it writes, and cannot
+    continue a text, whatever classes it has for that.
     """
     for head in kind.heads:
-        both_ways = head == "AutoModelForCausalLM" and config in classes("AutoModelForMaskedLM")
-        if config in classes(head) and not both_ways:
+        if config in classes(head) and not (head == "AutoModelForCausalLM" and reads_both_ways(config)):
             return head
     return None
+
+
+def reads_both_ways(config: type) -> bool:
+    """Whether a family's models see what comes after a word as well as what comes before it."""
+    return any(config in classes(head) for head in ("AutoModelForMaskedLM", "AutoModelForSeq2SeqLM"))
 
 
 def able_tasks(config: Any) -> Iterator[str]:

@@ -44,7 +44,7 @@ def load_processor(checkpoint: Checkpoint, kind: type[Task], say: Say) -> Any:
     check_vocabulary(checkpoint, processor)
     if kind.auto_processor == "AutoImageProcessor":
         check_size(checkpoint, kind, processor)
-    if not getattr(processor, "is_fast", True):
+    if kind.aligned and not getattr(processor, "is_fast", True):
         raise InputError(
             f"model {checkpoint.name!r} has only a slow tokenizer, without alignments; choose another"
         )

@@ -254,7 +254,8 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
     """Settings that are right by themselves, and wrong for the task or beside each other."""
     kind = tasks.find(recipe.task.name)
     measure = kind.judged_by(recipe.task.options)
-    found = list(wrong_columns(draft, recipe, [*kind.inputs, *kind.targets_for(recipe.task.options), "id"]))
+    options = recipe.task.options
+    found = list(wrong_columns(draft, recipe, [*kind.inputs_for(options), *kind.targets_for(options), "id"]))
     for name in recipe.metrics:
         if name not in measure.names and not (name.endswith(".py") and Path(name).is_file()):
             found.append(

@@ -10,7 +10,7 @@ def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
     those tokens mean what they mean.
     """
     keys = [key for key in encoded if key != "overflow_to_sample_mapping"]
-    special = set(processor.all_special_ids) - {processor.unk_token_id}
+    special = meaningful(processor)
     pairs = []
     for number, encoding in enumerate(encoded.encodings):
         inputs = {key: list(encoded[key][number]) for key in keys}
@@ -19,3 +19,24 @@ def encodings(processor: Any, encoded: Any) -> list[tuple[dict[str, Any], Any]]:
                 inputs["input_ids"][place] = processor.unk_token_id
         pairs.append((inputs, encoding))
     return pairs
+
+
+def meaningful(processor: Any) -> set[int]:
+    """The tokens that models trust to mean something, and that no text may hold."""
+    return set(processor.all_special_ids) - {processor.unk_token_id}
+
+
+def plain_tokens(processor: Any, **text: str) -> list[int]:
+    """The tokens of a `text`, or of a `text_target`, by any tokenizer, with no special one among them."""
+    special = meaningful(processor)
+    ids = processor(**text, add_special_tokens=False, verbose=False)["input_ids"]
+    return [processor.unk_token_id if token in special else token for token in ids]
+
+
+def tokens_around(processor: Any, **text: str) -> tuple[list[int], list[int]]:
+    """The tokens that a tokenizer puts before and behind a `text`, or a `text_target`."""
+    bare = processor(**text, add_special_tokens=False)["input_ids"]
+    whole = processor(**text)["input_ids"]
+    places = range(len(whole) - len(bare) + 1)
+    start = next(place for place in places if whole[place : place + len(bare)] == bare)
+    return whole[:start], whole[start + len(bare) :]

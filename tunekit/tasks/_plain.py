@@ -129,13 +129,12 @@ nothing = start[null] + end[null] - start[first] - end[last]
 print("" if nothing > $threshold else answer)
 """
 
-SUMMARY = """\
+WRITTEN = """\
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 model = $model
 tokenizer = AutoTokenizer.from_pretrained(model)
 writer = AutoModelForSeq2SeqLM.from_pretrained(model)
-document = "The committee met on Monday. After six hours it agreed on a budget."
 encoded = tokenizer($text, truncation=True, max_length=$max_length, return_tensors="pt")
 written = writer.generate(**encoded)
 print(tokenizer.decode(written[0], skip_special_tokens=True).strip())
@@ -148,7 +147,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 model = $model
 tokenizer = AutoTokenizer.from_pretrained(model)
 writer = AutoModelForCausalLM.from_pretrained(model)
-document = "The committee met on Monday. After six hours it agreed on a budget."
 tokens = tokenizer($text, truncation=True, max_length=$max_length)["input_ids"]
 tokens += tokenizer($separator, add_special_tokens=False)["input_ids"]
 read = torch.tensor([tokens])

@@ -19,14 +19,22 @@ def written_logits(model: Model, inputs: Inputs, *, shifted: bool) -> tuple[Any,
     if shifted:
         labels = pad(labels[:, 1:], (0, 1), value=IGNORE)
         del given["labels"]
-    elif hasattr(model, "prepare_decoder_input_ids_from_labels"):
-        given["decoder_input_ids"] = model.prepare_decoder_input_ids_from_labels(labels=labels)
-        del given["labels"]
+    else:
+        given["decoder_input_ids"] = decoder_inputs(model, given.pop("labels"))
     places = (labels.reshape(-1) != IGNORE).nonzero().squeeze(1)
-    with only("labels" not in given, model.get_output_embeddings(), places) as seen:
+    with only(model.get_output_embeddings(), places) as seen:
         logits = model(**given, use_cache=False).logits
     found = logits[0] if seen else logits.reshape(-1, logits.shape[-1]).index_select(0, places)
     return found, labels.reshape(-1).index_select(0, places)
+
+
+def decoder_inputs(model: Model, labels: Any) -> Any:
+    """What a decoder reads while it learns labels: each one place later, behind a token to begin with."""
+    if hasattr(model, "prepare_decoder_input_ids_from_labels"):
+        return model.prepare_decoder_input_ids_from_labels(labels=labels)
+    read = labels.roll(1, -1).masked_fill(labels.roll(1, -1) == IGNORE, model.config.pad_token_id)
+    read[:, 0] = model.config.decoder_start_token_id
+    return read  # (rows, tokens)
 
 
 def write(model: Model, inputs: Inputs) -> Any:
@@ -41,15 +49,15 @@ def write(model: Model, inputs: Inputs) -> Any:
 
 
 @contextmanager
-def only(wanted: bool, head: Any, places: Any) -> Iterator[list[bool]]:
-    """Let a head see only some places of what it is given, if `wanted`; the list tells whether it did."""
+def only(head: Any, places: Any) -> Iterator[list[bool]]:
+    """Let a head see only some places of what it is given; the list tells whether it did."""
     seen: list[bool] = []
 
     def keep(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
         seen.append(True)
         return (given[0].reshape(-1, given[0].shape[-1]).index_select(0, places)[None],)
 
-    handle = head.register_forward_pre_hook(keep) if wanted and head is not None else None
+    handle = head.register_forward_pre_hook(keep) if head is not None else None
     try:
         yield seen
     finally:

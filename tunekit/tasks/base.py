@@ -60,6 +60,7 @@ class Task(Shown, ABC):
         tuple[str, ...]
     ]  # by the names of their Auto classes; the first that a family has is used
     auto_processor: ClassVar[str] = "AutoTokenizer"
+    aligned: ClassVar[bool] = True  # needs to know where in a text its tokens are, as fast tokenizers do
     processor_options: ClassVar[dict[str, Any]] = {}
     inputs: ClassVar[dict[str, Role]]  # what is given
     targets: ClassVar[dict[str, Role]] = {}  # what is asked
@@ -102,7 +103,8 @@ class Task(Shown, ABC):
         self.options, self.processor, self.labels = options, processor, list(labels)
         self.head = head or self.heads[0]  # the Auto class in use
         self.index = {label: i for i, label in enumerate(self.labels)}
-        self.given = [role for role, spec in self.inputs.items() if spec.needed]  # inputs that the data has
+        needed = (role for role, spec in self.inputs_for(options).items() if spec.needed)
+        self.given = list(needed)  # inputs that the data has
         self.learned: dict[str, Any] = {}  # what `learn` gave; stored with the model
         self.decision: dict[str, Any] = {}  # what `tune` gave for the best model; stored with it
 
@@ -110,6 +112,11 @@ class Task(Shown, ABC):
     @abstractmethod
     def judged_by(cls, options: Any) -> metrics.Measure:
         """The metrics that judge this task: one of `tunekit.metrics`, or one of the task's own."""
+
+    @classmethod
+    def inputs_for(cls, options: Any) -> dict[str, Role]:
+        """Those of `inputs` that count with these options, perhaps called otherwise."""
+        return cls.inputs
 
     @classmethod
     def targets_for(cls, options: Any) -> dict[str, Role]:
