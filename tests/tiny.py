@@ -106,12 +106,21 @@ def png(pixels: Any) -> bytes:
     return file.getvalue()
 
 
+def prompts(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Reviews without their end, of different lengths, and the end."""
+    return [
+        {"prompt": f"{row['document']} is", "completion": f" {row['summary']}"}
+        for row in documents(count, start=start)
+    ]
+
+
 DATA = {
     "image-classification": pictures,
     "question-answering": questions,
     "text-classification": reviews,
     "token-classification": sentences,
     "summarization": documents,
+    "text-generation": prompts,
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from tunekit import metrics, stats
 from tunekit.data.batches import Index, collate, pack, pad_token_of
 from tunekit.data.load import Rows, given_only
-from tunekit.data.windows import Encoded, encode
+from tunekit.data.windows import Encoded, Reading, encode
 from tunekit.errors import InputError, first_line
 from tunekit.stats import Estimate
 from tunekit.tasks.base import Answer, Task
@@ -41,27 +42,29 @@ def evaluate(
     rows: Rows,
     *,
     further: Sequence[str] = (),
-    encoded: Encoded | None = None,
+    reading: Reading | None = None,
     tune: bool = False,
     accelerator: Any = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Answer every row and judge the answers against the raw rows; `encoded` are their windows, if known.
+    """Answer the rows and judge the answers against the raw rows; `reading` is what is read, if known.
 
     With `tune` the task first chooses its decision on these rows.
     """
-    encoded = encoded or encode(task, rows, targets=False)
-    answers = decoded(task, model, rows, encoded, accelerator=accelerator, tick=tick)
+    reading = reading or Reading.of(task, rows)
+    answers = decoded(task, model, reading.asked, reading.encoded, accelerator=accelerator, tick=tick)
     references = [task.reference(row) for row in rows]
+    right = references[: len(answers)]
     if tune:
-        task.decision = task.tune(answers, references)
+        task.decision = task.tune(answers, right)
     answers = [task.decide(answer) for answer in answers]
-    statistics = task.statistics(answers, references)
-    predictions = [
-        {"id": row["id"], "prediction": a, "reference": r, "scores": s}
-        for row, a, r, s in zip(rows, answers, references, statistics, strict=True)
-    ]
-    return Scores(judge(task, answers, references, statistics, further), predictions, encoded.cut)
+    statistics = task.statistics(answers, right)
+    if task.judge and reading.judged:
+        likely = decoded(task.judge, model, rows, reading.judged, accelerator=accelerator, tick=tick)
+        statistics = [{**a, **(b or {})} for a, b in zip_longest(likely, statistics)]
+    table = zip_longest(rows, answers, references, statistics)  # rows that were not asked have no answer
+    predictions = [{"id": row["id"], "prediction": a, "reference": r, "scores": s} for row, a, r, s in table]
+    return Scores(judge(task, answers, right, statistics, further), predictions, reading.encoded.cut)
 
 
 def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:

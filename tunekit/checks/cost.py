@@ -106,7 +106,7 @@ def chosen_steps(steps: Steps, total: int) -> tuple[int, int]:
 
 def tokens_of(steps: Steps, number: int) -> int:
     """The tokens of a step."""
-    return int(steps.encoded.lengths[steps.encoded.of_rows(steps.rows_of(number))].sum())
+    return int(steps.encoded.lengths[steps.windows_of(number)].sum())
 
 
 def timed(fitting: Fitting, number: int) -> float:

@@ -9,7 +9,7 @@ from tunekit import checkpoint
 from tunekit.console import out
 from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
-from tunekit.data.windows import Encoded, encode
+from tunekit.data.windows import Reading
 from tunekit.engine.display import Display
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.saving import Saver, best_weights, choose_step
@@ -41,7 +41,7 @@ class Fitting:
     state: State = field(default_factory=State)
     signals: StopSignals = field(default_factory=StopSignals)
     display: Display = field(default_factory=Display)
-    windows: Encoded | None = None  # of the validation rows, once they are needed
+    reading: Reading | None = None  # of the validation rows, once it is needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
 
@@ -176,22 +176,22 @@ class Fitting:
             return False
         self.watch.check()
         start = now()
-        self.windows = self.windows or encode(self.optimization.task, self.validation, targets=False)
-        scores = self.score(self.validation, self.windows, tune=True)
+        self.reading = self.reading or Reading.of(self.optimization.task, self.validation)
+        scores = self.score(self.validation, self.reading, tune=True)
         self.run.add_seconds(evaluation=now() - start)
         self.display.began += now() - start  # the rate shown is that of training
         values = {name: round(estimate.value, 6) for name, estimate in scores.metrics.items()}
         self.log({"step": self.state.step, "epoch": self.epoch, "validation": values})
         return self.judge(scores)
 
-    def score(self, rows: Rows, encoded: Encoded | None = None, *, tune: bool = False) -> Scores:
+    def score(self, rows: Rows, reading: Reading | None = None, *, tune: bool = False) -> Scores:
         """Answer and judge rows with the model as it is."""
         return evaluate(
             self.optimization.task,
             self.optimization.model,
             rows,
             further=self.further,
-            encoded=encoded,
+            reading=reading,
             tune=tune,
             accelerator=self.optimization.accelerator,
             tick=self.tick,

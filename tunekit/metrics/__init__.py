@@ -2,6 +2,7 @@
 
 from tunekit.metrics.base import LabelScore, Measure, Metrics, Statistics, Totals, by_label
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
+from tunekit.metrics.likelihood import LIKELIHOOD, WRITING
 from tunekit.metrics.numbers import REGRESSION
 from tunekit.metrics.ranking import BEST, RANKED
 from tunekit.metrics.rouge import ROUGE
@@ -11,13 +12,25 @@ from tunekit.metrics.tagging import ENTITIES, entities
 
 MEASURES = {
     measure.name: measure
-    for measure in (CLASSIFICATION, ENTITIES, MULTILABEL, RANKED, REGRESSION, ROUGE, SQUAD, WORDS)
+    for measure in (
+        CLASSIFICATION,
+        ENTITIES,
+        LIKELIHOOD,
+        MULTILABEL,
+        RANKED,
+        REGRESSION,
+        ROUGE,
+        SQUAD,
+        WORDS,
+        WRITING,
+    )
 }
 
 __all__ = [
     "BEST",
     "CLASSIFICATION",
     "ENTITIES",
+    "LIKELIHOOD",
     "MEASURES",
     "MULTILABEL",
     "REGRESSION",
@@ -25,6 +38,7 @@ __all__ = [
     "SQUAD",
     "RANKED",
     "WORDS",
+    "WRITING",
     "LabelScore",
     "Measure",
     "Metrics",

@@ -29,15 +29,15 @@ def written_logits(model: Model, inputs: Inputs, *, shifted: bool) -> tuple[Any,
     return found, labels.reshape(-1).index_select(0, places)
 
 
-def write(model: Model, inputs: Inputs) -> Any:
-    """What a model writes, shape (rows, tokens), by its own generation settings.
+def write(model: Model, inputs: Inputs, **settings: Any) -> Any:
+    """What a model writes, shape (rows, tokens), by its own generation settings and those given.
 
     On CPUs keys and values get their place for all tokens at once: to make it longer with every token is to
     copy them all every time.
     """
     fixed = inputs["input_ids"].device.type == "cpu" and getattr(model, "_can_compile_fullgraph", False)
     cache = {"cache_implementation": "static", "disable_compile": True} if fixed else {}
-    return model.generate(**inputs, **cache)
+    return model.generate(**inputs, **cache, **settings)
 
 
 @contextmanager
