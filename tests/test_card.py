@@ -67,6 +67,7 @@ CASES: dict[str, tuple[str, str, Callable[..., list[dict[str, Any]]], list[str]]
     "summary": (SUMMARY, "t5", tiny.documents, ["task.prefix='summarize: '", "task.max_summary=6"]),
     "continuation": (SUMMARY, "gpt2", tiny.documents, ["task.max_document=40", "task.max_summary=6"]),
     "picture": (PICTURE, "vit", tiny.pictures, []),
+    "prompt": ("text-generation", "gpt2", tiny.prompts, ["task.max_length=40", "task.max_new_tokens=6"]),
 }
 
 
@@ -343,6 +344,7 @@ ASKED: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], Any
         ),
     ),
     "picture": ({"image": "black.png"}, lambda out: out[0]["label"], lambda answer: answer["label"]),
+    "prompt": ({"prompt": "The committee met on Monday."}, str, lambda answer: answer["text"]),
 }
 
 

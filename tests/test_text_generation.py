@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tunekit.data.load import Rows
 from tunekit.data.windows import encode
 from tunekit.errors import InputError
 from tunekit.evaluation import evaluate, predict
+from tunekit.tasks import _likelihood
 from tunekit.tasks._sampling import noise, sampler
 from tunekit.tasks.base import IGNORE, Task
 
@@ -82,6 +84,44 @@ def test_the_loss_of_a_chunk_is_that_of_its_texts_alone(
     alone = [plain_nats(model, window.inputs["input_ids"].tolist()) for window in encoded.windows]
     wanted = sum(nats for nats, _ in alone) / sum(count for _, count in alone)
     assert float(together) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_in_parts_give_the_same_loss_and_gradients(
+    family: str, checkpoint: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = checkpoint(family, dropout=False)
+    task = make(folder)
+    model = load(folder, task).double()
+    batch = collate(encode(task, rows_of(TEXTS), targets=True).windows, 0)
+    found = []
+    for most in (2**26, 7 * model.config.vocab_size):
+        monkeypatch.setattr(_likelihood, "MOST", most)
+        loss = task.loss(model, batch)
+        found.append([loss, *torch.autograd.grad(loss, list(model.parameters()))])
+    assert _likelihood.OWN[model]
+    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-14) for a, b in zip(*found, strict=True))
+
+
+def test_a_model_that_changes_its_heads_logits_is_asked_for_all_of_them(
+    checkpoint: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = checkpoint("llama", dropout=False)
+    task = make(folder)
+    model = load(folder, task)
+    batch = collate(encode(task, rows_of(TEXTS), targets=True).windows, 0)
+    plain = model.forward
+
+    def capped(**given: Any) -> Any:
+        output = plain(**given)
+        output.logits = output.logits.tanh()
+        return output
+
+    monkeypatch.setattr(model, "forward", capped)
+    wanted = task.loss(model, batch)
+    monkeypatch.setattr(_likelihood, "MOST", 1)
+    assert all(torch.equal(task.loss(model, batch), wanted) for _ in range(2))
+    assert not _likelihood.OWN[model]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -354,6 +394,17 @@ def test_transformers_alone_chats_with_the_saved_model(run: Any) -> None:
     )
     written = model.generate(**read)[0][read["input_ids"].shape[1] :]
     assert tokenizer.decode(written, skip_special_tokens=True) == "great film"
+
+
+def test_the_code_of_the_card_chats_as_tunekit_does(run: Any, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (run.path / "README.md").read_text(), re.DOTALL)
+    printed: list[str] = []
+    exec(code.replace("user/name", str(run.model)), {"print": printed.append})
+    asked = tiny.write_jsonl(
+        tmp_path / "rows.jsonl", [{"messages": [{"role": "user", "content": "Who wrote Hamlet?"}]}]
+    )
+    (found,) = workflow.predict(run.path, str(asked))
+    assert printed == [found["prediction"]["text"]]
 
 
 def test_a_prediction_needs_no_answer_in_the_conversation(run: Any, tmp_path: Path) -> None:

@@ -125,6 +125,17 @@ class TextGeneration(Task):
             self.reader = Reader(options, processor)
             self.reader.check()
 
+    @property
+    def given(self) -> list[str]:
+        """The role that its rows are read by: a data set may have others beside it."""
+        return [
+            role for role in self.roles if role == FORMS[form_of(self.options, dict.fromkeys(self.roles))]
+        ]
+
+    @given.setter
+    def given(self, roles: Sequence[str]) -> None:
+        self.roles = list(roles)
+
     @classmethod
     def judged_by(cls, options: Options) -> metrics.Measure:
         return metrics.WRITING if options.samples == "all" else metrics.LIKELIHOOD
