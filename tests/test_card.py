@@ -193,10 +193,10 @@ def test_a_model_and_data_of_the_hub_are_named_with_their_revisions(copied: Call
     assert f"commit {COMMIT}" in text and "name: ada/tiny" in text and "path: ada/reviews" in text
 
 
-def test_a_run_with_an_adapter_is_related_as_one(copied: Callable[..., Run]) -> None:
+def test_an_adapter_alone_is_related_as_one(copied: Callable[..., Run]) -> None:
     run = copied("label", checkpoint={"name": "ada/tiny", "commit": COMMIT})
-    (run.path / "adapter").mkdir()
-    assert ModelCard(card_of(run)).data.base_model_relation == "adapter"
+    data = ModelCard(card_of(run, alone=True)).data
+    assert (data.base_model_relation, data.library_name) == ("adapter", "peft")
 
 
 def test_results_name_the_split_of_the_hub_that_they_are_of(copied: Callable[..., Run]) -> None:

@@ -1,7 +1,10 @@
 """How the libraries underneath should behave: no telemetry, no chatter, nothing unasked from the net."""
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SETTINGS = {
@@ -30,6 +33,22 @@ def hush() -> None:
     transformers.logging.disable_progress_bar()
     if "datasets" in sys.modules:  # else it reads the environment when it is imported, if it is
         sys.modules["datasets"].disable_progress_bars()
+
+
+@contextmanager
+def no_foreign_kernels() -> Iterator[None]:
+    """Import packages inside that would else fetch code from the Hub by `kernels`, or ask for it."""
+    logger, known = logging.getLogger("bitsandbytes"), "kernels" in sys.modules
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    if not known:
+        sys.modules["kernels"] = None  # type: ignore[assignment]  # an import of it fails, which they expect
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if not known:
+            del sys.modules["kernels"]
 
 
 def process_index() -> int:

@@ -16,7 +16,7 @@ MAY_CHANGE = {  # keys that do not change the result of a run that is continued
     ("train", "log_every"),
     ("train", "save_every"),
     ("train", "keep"),
-    *(("hub", key) for key in ("repo", "private", "revision", "create_pr", "card", "benchmark")),
+    *(("hub", key) for key in ("repo", "private", "revision", "create_pr", "adapter", "card", "benchmark")),
 }
 
 

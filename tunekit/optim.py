@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tunekit.models.quantization import library as bitsandbytes
 from tunekit.recipe import TrainSection
 
 SCHEDULES = {  # the names that transformers gives them
@@ -20,14 +21,21 @@ def make_optimizer(section: TrainSection, model: Any) -> Any:
 
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": section.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if decays(p)], "weight_decay": section.weight_decay},
+        {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
     ]
     if section.optimizer == "adafactor":
         return torch.optim.Adafactor(groups, lr=section.learning_rate)
+    if section.optimizer == "adamw-8bit":
+        return bitsandbytes().optim.AdamW8bit(groups, lr=section.learning_rate)
     if section.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=section.learning_rate, momentum=0.9)
     return torch.optim.AdamW(groups, lr=section.learning_rate, fused=True)
+
+
+def decays(parameter: Any) -> bool:
+    """Whether a parameter is a matrix, and none whose maker says that it must not shrink."""
+    return parameter.ndim >= 2 and getattr(parameter, "decays", True)
 
 
 def make_schedule(section: TrainSection, optimizer: Any, steps: int) -> Any:

@@ -1,7 +1,7 @@
 """Scoring a finished model again: which rows, by which recipe, and where the scores go."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ from tunekit.console import out
 from tunekit.data.load import Data, load, load_split
 from tunekit.errors import InputError, listing
 from tunekit.models.finetuned import load_task
+from tunekit.models.several import Adapted
+from tunekit.network import at_revision
 from tunekit.recipe import Recipe
 from tunekit.tasks.base import Task
 
@@ -29,7 +31,7 @@ def recipe_for(path: Path, folder: Path, overrides: Sequence[str]) -> Recipe:
 
 def in_run(path: Path, folder: Path) -> bool:
     """Whether a model folder is that of the run at `path`, and no bare one or one from the Hub."""
-    return folder == path / "model"
+    return folder in (path / "model", path / "adapter")
 
 
 def names_data(overrides: Sequence[str]) -> bool:
@@ -67,3 +69,10 @@ def score_folder(path: Path, folder: Path, overrides: Sequence[str]) -> Path:
         return path
     digest = hashlib.sha256(repr(list(overrides)).encode()).hexdigest()[:8]
     return (path / "evaluations" if inside else Path("evaluations") / path.name) / digest
+
+
+def placed_beside(target: Path, several: Sequence[Adapted]) -> Iterator[tuple[Adapted, Path]]:
+    """Where the scores of each of several adapters go: the first where its own go, others beside it."""
+    for number, each in enumerate(several):
+        name = Path(at_revision(each.name)[0]).name or "adapter"
+        yield each, target if number == 0 else target / "evaluations" / f"{number}-{name}"

@@ -44,6 +44,16 @@ class Run:
         return self.path / "model"
 
     @property
+    def adapter(self) -> Path:
+        """The folder of the adapter alone, where there is one."""
+        return self.path / "adapter"
+
+    @property
+    def finished_folder(self) -> Path:
+        """The folder that answers for the run: the model's, or the adapter's where it is in no weights."""
+        return self.adapter if self.adapter.is_dir() and not self.model.is_dir() else self.model
+
+    @property
     def log_path(self) -> Path:
         """The file of log rows."""
         return self.path / "log.jsonl"

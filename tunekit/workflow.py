@@ -9,6 +9,7 @@ from tunekit import recipe as recipes
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
 from tunekit.console import out
+from tunekit.data.load import Data
 from tunekit.data.streams import stream
 from tunekit.engine import Fitting, StopSignals, fit
 from tunekit.environment import configure, hush
@@ -18,10 +19,12 @@ from tunekit.hub.fetch import File, fetch_all
 from tunekit.hub.lock import lock_of
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
+from tunekit.models.several import alone, find_adapter, load_several
 from tunekit.prepare import Prepared, already_finished, assemble, check, named_checkpoint, reported
 from tunekit.recipe import Recipe
-from tunekit.rescore import names_data, recipe_for, rows_to_score, score_folder
+from tunekit.rescore import names_data, placed_beside, recipe_for, rows_to_score, score_folder
 from tunekit.run import Run, check_links, choose
+from tunekit.tasks.base import Task
 
 MORE = "tunekit check also looks for duplicates, leaks and what limits cut off, and measures a step"
 
@@ -85,49 +88,70 @@ def push(
     public: bool = False,
     revision: str | None = None,
     create_pr: bool = False,
+    adapter: bool = False,
     dry_run: bool = False,
 ) -> Pushed:
     """Push a finished run to the Hub in one commit, and verify that it arrived.
 
-    What is not given is as the run's recipe says. With `dry_run` nothing leaves this machine.
+    What is not given is as the run's recipe says. With `adapter`, or for the adapter's folder of a run, the
+    adapter alone is pushed. With `dry_run` nothing leaves this machine.
 
     Raises:
         InputError: the run is not finished, or the repository is wrong for it.
         EnvironmentFailure: the Hub cannot be reached or refuses it; the same call continues.
     """
     configure()
-    finished, recipe = finished_run(Path(run))
+    path = Path(run)
+    if path.name == "adapter" and (path.parent / "run.json").is_file():
+        path, adapter = path.parent, True
+    finished, recipe = finished_run(path)
     given = {"repo": repo, "revision": revision, "private": False if public else None}
-    hub = recipe.hub.changed({**given, "create_pr": create_pr or None})
+    hub = recipe.hub.changed({**given, "create_pr": create_pr or None, "adapter": adapter or None})
     return push_run(finished, recipe, hub, dry_run=dry_run)
 
 
 def evaluate(
-    run_or_model: str | Path, *overrides: str, split: str | None = None, output: str | Path | None = None
+    run_or_model: str | Path,
+    *overrides: str,
+    split: str | None = None,
+    output: str | Path | None = None,
+    adapters: Sequence[str] = (),
 ) -> tuple[Path, dict[str, Any]]:
     """Score a split with a finished model; write metrics and predictions, return where, and the metrics.
 
     The model is a run, a folder, or `user/name[@revision]` of the Hub, scored by the recipe beside it.
     By default the split is test where there is one, else validation, of the run's own data. Scores of other
-    data, named by overrides, go to a folder of their own.
+    data, named by overrides, go to a folder of their own. With `adapters` the model's own adapter and these
+    are scored on the same rows: the metrics are then by adapter.
     """
     configure()
     hush()
     use_fastest_exact_fp32()
     path = Path(run_or_model)
-    folder = find_folder(path)
+    folder = find_adapter(str(path)) if adapters else find_folder(path)
     target = Path(output) if output else score_folder(path, folder, overrides)
     check_links(target)
     recipe = recipe_for(path, folder, overrides)
     _, task = load_task(folder)
     lock = None if names_data(overrides) else lock_of(path, folder)
     name, data = rows_to_score(recipe, task, split, before=lock.data.model_dump() if lock else None)
-    rows = data.splits[name]
-    scores = evaluation.evaluate(task, load_weights(folder, task), rows, further=reported(recipe, task))
+    further = reported(recipe, task)
+    if not adapters:
+        return target, score(Run(target), name, task, load_weights(folder, task), data, further)
+    found = {
+        each.name: score(Run(place), name, each.task, each.model, data, further)
+        for each, place in placed_beside(target, load_several([str(path), *adapters]))
+    }
+    return target, found
+
+
+def score(run: Run, split: str, task: Task, model: Any, data: Data, further: Sequence[str]) -> dict[str, Any]:
+    """Score a split with a model into a folder; the metrics by split."""
+    rows = data.splits[split]
+    scores = evaluation.evaluate(task, model, rows, further=further)
     out.say(f"{scores.truncated:,} of {len(rows):,} rows lose a part to truncation")
-    scored = Run(target)
-    scored.write_scores(name, scores, evaluation.baselines(task, rows))
-    return target, {name: scored.metrics()[name]}
+    run.write_scores(split, scores, evaluation.baselines(task, rows))
+    return {split: run.metrics()[split]}
 
 
 def fetch(recipe: str | Path | Recipe, *overrides: str) -> list[File]:
@@ -142,21 +166,26 @@ def fetch(recipe: str | Path | Recipe, *overrides: str) -> list[File]:
 
 
 def predict(
-    run_or_model: str | Path, source: str = "-", columns: Mapping[str, str] | None = None
+    run_or_model: str | Path,
+    source: str = "-",
+    columns: Mapping[str, str] | None = None,
+    adapters: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """Answer rows: `{"id": .., "prediction": ..}` for each, in order.
 
-    They come from a file, from - for standard input, or from `user/name[@revision][:split]` of the Hub.
+    They come from a file, from - for standard input, or from `user/name[@revision][:split]` of the Hub. With
+    `adapters` the model's own adapter and these answer each row in turn, and answers name theirs.
     """
     configure()
     hush()
     use_fastest_exact_fp32()
-    folder = find_folder(Path(run_or_model))
-    _, task = load_task(folder)
-    model = load_weights(folder, task)
-    for rows in stream(source, task, columns):
-        for row, answer in zip(rows, evaluation.predict(task, model, rows), strict=True):
-            yield {"id": row["id"], "prediction": answer}
+    several = load_several([str(run_or_model), *adapters]) if adapters else [alone(Path(run_or_model))]
+    for rows in stream(source, several[0].task, columns):
+        answers = [evaluation.predict(each.task, each.model, rows) for each in several]
+        for row, *found in zip(rows, *answers, strict=True):
+            for each, answer in zip(several, found, strict=True):
+                name = {"adapter": each.name} if adapters else {}
+                yield {"id": row["id"], **name, "prediction": answer}
 
 
 def examine(

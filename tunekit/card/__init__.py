@@ -15,15 +15,17 @@ __all__ = ["benchmark_results", "card", "check_card", "escape", "last_part", "pu
 UNNAMED = "user/name"  # until it is pushed
 
 
-def card(run: Run, recipe: Recipe, *, repo: str | None = None) -> str:
-    """The card of a run's model as Markdown with its metadata; the model can be had as `repo`.
+def card(run: Run, recipe: Recipe, *, repo: str | None = None, alone: bool = False) -> str:
+    """The card of a run's model, or of its adapter `alone`, as Markdown with its metadata.
 
+    The model can be had as `repo`.
     A template that the recipe names replaces the text, and never the metadata.
 
     Raises:
         InputError: the template cannot be filled in.
     """
-    facts = facts_of(run, recipe, repo or recipe.hub.repo or UNNAMED)
+    alone = alone or run.finished_folder == run.adapter
+    facts = facts_of(run, recipe, repo or recipe.hub.repo or UNNAMED, alone=alone)
     return f"---\n{metadata(facts)}\n---\n\n{redact(render(facts, template_of(recipe.hub)))}"
 
 

@@ -22,7 +22,7 @@ EXAMPLE: dict[str, Any] = {
         "license_link": None,
         "language": "en",  # a text or a list of them; or None
     },
-    "adapter": False,  # whether the run has an adapter
+    "adapter": False,  # whether this is an adapter alone, which its base model is needed for
     "data": {
         "name": "reviews.csv",
         "from_hub": False,

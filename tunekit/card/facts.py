@@ -16,6 +16,7 @@ from tunekit.models.base_card import CARRIED
 from tunekit.models.finetuned import load_task
 from tunekit.recipe import Recipe
 from tunekit.run import Run
+from tunekit.tasks._plain import adapter_code
 from tunekit.tasks.base import Task
 
 DIGITS = 12  # of a hash or commit that are shown
@@ -24,9 +25,12 @@ HUB = "https://huggingface.co"
 LOCAL = re.compile(r"[/~\\].|[A-Za-z]:[/\\]|\.\.?[/\\]")  # how a path of this machine begins
 
 
-def facts_of(run: Run, recipe: Recipe, repo: str) -> dict[str, Any]:
-    """The variables of a template: texts, numbers, lists and mappings; what is not known is None."""
-    kind, (_, task) = tasks.find(recipe.task.name), load_task(run.model)
+def facts_of(run: Run, recipe: Recipe, repo: str, *, alone: bool = False) -> dict[str, Any]:
+    """The variables of a template: texts, numbers, lists and mappings; what is not known is None.
+
+    The card is of the adapter where that is `alone`, else of the whole model.
+    """
+    kind, (_, task) = tasks.find(recipe.task.name), load_task(run.finished_folder)
     base, data = base_of(run), data_of(run, recipe)
     labels = list(task.labels)
     known = {
@@ -38,9 +42,9 @@ def facts_of(run: Run, recipe: Recipe, repo: str) -> dict[str, Any]:
         "labels": labels[:MOST_LABELS],
         "more_labels": max(0, len(labels) - MOST_LABELS),
         "keys": [kind.inputs[role].column for role in task.given],
-        "code": task.plain_code(repo),
+        "code": adapter_code(task, repo, base["name"], base["commit"]) if alone else task.plain_code(repo),
         "base": base,
-        "adapter": (run.path / "adapter").is_dir(),
+        "adapter": alone,
         "data": data,
         "scores": scores_of(run, task),
         "label_scores": label_scores_of(run, task),

@@ -36,7 +36,7 @@ def metadata(facts: Mapping[str, Any]) -> str:
     return ModelCardData(
         base_model=base["name"] if base["commit"] else None,
         base_model_relation=relation if base["commit"] else None,
-        library_name="transformers",
+        library_name="peft" if facts["adapter"] else "transformers",
         pipeline_tag=facts["pipeline_tag"],
         license=base["license"],
         license_name=base["license_name"],

@@ -44,14 +44,26 @@ def show(run: str, status: str, metrics: dict[str, Any], facts: dict[str, Any]) 
     """Print the result of a run: its metrics with their intervals, how long it took, and where it is."""
     seconds = facts.get("timings", {}).get("total")
     document = {"run": run, "status": status, "metrics": metrics, "seconds": seconds}
-    rows = [
+    rows = rows_of(metrics)
+    lines = [table(["metric", "value", "95 % interval", "n"], rows)] if rows else []
+    took = f" in {duration(seconds)}" if seconds else ""
+    out.result(document, "\n".join([*lines, f"{status}{took}: {run}"]))
+
+
+def show_several(run: str, metrics: dict[str, dict[str, Any]]) -> None:
+    """Print the metrics of several adapters."""
+    rows = [[adapter, *row] for adapter, found in metrics.items() for row in rows_of(found)]
+    text = table(["adapter", "metric", "value", "95 % interval", "n"], rows)
+    out.result({"run": run, "status": "finished", "adapters": metrics}, f"{text}\nfinished: {run}")
+
+
+def rows_of(metrics: dict[str, Any]) -> list[list[str]]:
+    """Metrics as rows of a table: name, value, interval and number of examples."""
+    return [
         [f"{split} {name}", score(each["value"]), interval(each), str(each["n"])]
         for split, scores in metrics.items()
         for name, each in scores.items()
     ]
-    lines = [table(["metric", "value", "95 % interval", "n"], rows)] if rows else []
-    took = f" in {duration(seconds)}" if seconds else ""
-    out.result(document, "\n".join([*lines, f"{status}{took}: {run}"]))
 
 
 def interval(score: dict[str, Any]) -> str:

@@ -15,6 +15,10 @@ def push(
     public: Annotated[bool, typer.Option("--public", help="Let everybody see it.")] = False,
     create_pr: Annotated[bool, typer.Option("--create-pr", help="Propose it as a pull request.")] = False,
     revision: Annotated[str | None, typer.Option(help="The branch to push to; by default main.")] = None,
+    adapter: Annotated[
+        bool,
+        typer.Option("--adapter", help="Push the adapter alone, without the model that it is merged into."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the files and their sizes, push nothing.")
     ] = False,
@@ -26,7 +30,15 @@ def push(
     begin(as_json=as_json, quiet=quiet)
     from tunekit import workflow
 
-    pushed = workflow.push(run, repo, public=public, create_pr=create_pr, revision=revision, dry_run=dry_run)
+    pushed = workflow.push(
+        run,
+        repo,
+        public=public,
+        create_pr=create_pr,
+        revision=revision,
+        adapter=adapter,
+        dry_run=dry_run,
+    )
     rows = [[path, f"{size:,}"] for path, size in pushed.files.items()]
     place = pushed.pull_request or pushed.url or f"nothing pushed; these files would go to {pushed.repo}"
     out.result(pushed.document(), f"{table(['file', 'bytes'], rows)}\n{place}")

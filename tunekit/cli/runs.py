@@ -8,10 +8,26 @@ from typing import Annotated
 
 import typer
 
-from tunekit.cli.app import AsJson, Debug, Offline, Output, Overrides, Quiet, RunOrModel, begin, show
+from tunekit.cli.app import (
+    AsJson,
+    Debug,
+    Offline,
+    Output,
+    Overrides,
+    Quiet,
+    RunOrModel,
+    begin,
+    show,
+    show_several,
+)
 from tunekit.console import as_json as to_json
 from tunekit.console import out
 from tunekit.errors import InputError
+
+Adapters = Annotated[
+    list[str] | None,
+    typer.Option(help="A further adapter on the same checkpoint: run, folder or user/name; repeatable."),
+]
 
 
 def finetune(
@@ -59,6 +75,7 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="The split to score; by default test, else validation.")
     ] = None,
+    adapter: Adapters = None,
     output: Output = None,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -69,8 +86,13 @@ def evaluate(
     begin(as_json=as_json, quiet=quiet, offline=offline)
     from tunekit import workflow
 
-    target, metrics = workflow.evaluate(run_or_model, *(overrides or []), split=split, output=output)
-    show(str(target), "finished", metrics, {})
+    target, metrics = workflow.evaluate(
+        run_or_model, *(overrides or []), split=split, output=output, adapters=adapter or []
+    )
+    if adapter:
+        show_several(str(target), metrics)
+    else:
+        show(str(target), "finished", metrics, {})
 
 
 def predict(
@@ -84,6 +106,7 @@ def predict(
             "user/name[@revision][:split] for a data set of the Hub, streamed.",
         ),
     ] = "-",
+    adapter: Adapters = None,
     output: Output = None,
     column: Annotated[
         list[str] | None, typer.Option(help="ROLE=COLUMN, where it cannot be inferred.")
@@ -99,7 +122,7 @@ def predict(
 
     if output and Path(source).exists() and output.resolve() == Path(source).resolve():
         raise InputError(f"--output {output} is the input itself; name another file")
-    answers = workflow.predict(run_or_model, source, roles_and_columns(column or []))
+    answers = workflow.predict(run_or_model, source, roles_and_columns(column or []), adapter or [])
     first = list(islice(answers, 1))  # what is wrong shows before anything is written
     with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
         for answer in chain(first, answers):

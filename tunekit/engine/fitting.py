@@ -43,6 +43,7 @@ class Fitting:
     display: Display = field(default_factory=Display)
     reading: Reading | None = None  # of the validation rows, once it is needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
+    adapter: Any = None  # peft's view of the model, where only an adapter and the head are trained
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
 
     def __post_init__(self) -> None:

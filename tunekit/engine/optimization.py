@@ -33,7 +33,7 @@ class Optimization:
         self.task, self.optimizer, self.schedule = task, optimizer, schedule
         self.accelerator, self.precision = accelerator, precision
         self.max_grad_norm, self.fast = max_grad_norm or math.inf, fast
-        self.model = model.to(accelerator.device)
+        self.model = placed(model, accelerator.device)
         self.scaler = torch.amp.GradScaler(precision.device, enabled=precision.scales)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         fused = isinstance(optimizer, torch.optim.AdamW) and all(g["fused"] for g in optimizer.param_groups)
@@ -47,8 +47,12 @@ class Optimization:
 
         total = torch.zeros((), device=self.accelerator.device)
         for micro in step.micros:
-            with torch.enable_grad():
-                loss = self.loss(*self.placed(micro)) * (micro.count / max(1, step.total))
+            inputs, layout = self.placed(micro)
+            with (
+                torch.enable_grad(),
+                self.fast.active(layout),
+            ):  # layers may be computed again in the backward
+                loss = self.loss(inputs, layout) * (micro.count / max(1, step.total))
                 self.scaler.scale(loss).backward()
             total += loss.detach()
         return total
@@ -118,6 +122,12 @@ class Optimization:
     def forget(self) -> None:
         """Drop all gradients."""
         self.optimizer.zero_grad(set_to_none=True)
+
+
+def placed(model: Any, device: Any) -> Any:
+    """A model on a device; a quantized one is there from the start, and must not be moved."""
+    there = all(p.device.type == device.type for p in model.parameters())
+    return model if there and device.type != "cpu" else model.to(device)
 
 
 def moved(tensor: Any, device: Any) -> Any:

@@ -33,6 +33,8 @@ class Recorder:
         self.optimization = optimization
         self.works = optimization.deferred and optimization.accelerator.num_processes == 1
         self.works = self.works and not optimization.task.writes  # what it learns has no fixed shape
+        again = getattr(optimization.model, "is_activation_checkpointing", False)
+        self.works = self.works and not again  # what is computed again looks at the state of randomness
         self.clear()
 
     def clear(self) -> None:

@@ -44,10 +44,13 @@ class State:
 
 
 def weights(model: Any) -> dict[str, Any]:
-    """Parameters and persistent buffers by name, each once even where layers share it."""
+    """What training can change: its parameters and persistent buffers, each once even where layers share it.
+
+    Frozen weights are those of the checkpoint that a run begins from, which is the same when it continues.
+    """
     kept = model.state_dict().keys()
     buffers = {name: buffer for name, buffer in model.named_buffers() if name in kept}
-    return {name: parameter.detach() for name, parameter in model.named_parameters()} | buffers
+    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad} | buffers
 
 
 def set_weights(model: Any, tensors: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from tunekit.run import Run
 MODEL = (  # of RUN/model: what from_pretrained reads
     *("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tunekit.json"),
     *("tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model"),
-    *("*.jinja", "preprocessor_config.json", "processor_config.json"),
+    *("*.jinja", "preprocessor_config.json", "processor_config.json", "adapter_config.json"),
 )
 BESIDE = ("README.md", "recipe.yaml", "metrics.json", LOCK)  # of a run
 RESULTS = ".eval_results/"
@@ -59,12 +59,15 @@ def gather(run: Run, recipe: Recipe, section: HubSection) -> list[Item]:
     Raises:
         InputError: the run is not finished, or a text of it holds what must not leave this machine.
     """
-    if run.status != "finished" or not (run.model / "tunekit.json").is_file():
+    if run.status != "finished" or not (run.finished_folder / "tunekit.json").is_file():
         raise InputError(
             f"run {run.path} is {run.status} and not finished; finish it with the command that began it, "
             "then push it"
         )
-    files = (path for path in sorted(run.model.iterdir()) if path.is_file())
+    alone = section.adapter or run.finished_folder == run.adapter
+    if alone:
+        check_adapter(run)
+    files = (path for path in sorted((run.adapter if alone else run.model).iterdir()) if path.is_file())
     items = [Item(path.name, path) for path in files if listed(path.name, MODEL)]
     items += [Item(path, text.encode()) for path, text in texts(run, recipe, section).items()]
     for item in items:
@@ -72,10 +75,25 @@ def gather(run: Run, recipe: Recipe, section: HubSection) -> list[Item]:
     return items
 
 
+def check_adapter(run: Run) -> None:
+    """Refuse to push the adapter of a run that has none, or whose checkpoint nobody else has.
+
+    Raises:
+        InputError: it is one of those.
+    """
+    if not run.adapter.is_dir():
+        raise InputError(f"run {run.path} has no adapter; push its model, without --adapter")
+    if run.facts["checkpoint"]["commit"] is None:
+        raise InputError(
+            f"the adapter of {run.path} is for a checkpoint in a folder here, which nobody else has; push "
+            "the merged model, without --adapter, or train from a model of the Hub"
+        )
+
+
 def texts(run: Run, recipe: Recipe, section: HubSection) -> dict[str, str]:
     """What is written for the Hub, by path."""
     found = {
-        "README.md": card(run, recipe, repo=section.repo),
+        "README.md": card(run, recipe, repo=section.repo, alone=section.adapter),
         "recipe.yaml": public_recipe(run, recipe),
         "metrics.json": as_json(run.metrics(), indent=2) + "\n",
         LOCK: as_json(public_facts(run), indent=2) + "\n",

@@ -58,19 +58,19 @@ def push_run(run: Run, recipe: Recipe, section: HubSection, *, dry_run: bool = F
     items = gather(run, recipe, section)
     if dry_run:
         return Pushed(target.repo, sizes(items))
-    with told_how_to_continue(run, target):
+    with told_how_to_continue(run, target, alone=section.adapter):
         refuse_offline(f"pushing to {target.repo}")
         return send(items, target, out.say)
 
 
 @contextmanager
-def told_how_to_continue(run: Run, target: Target) -> Iterator[None]:
+def told_how_to_continue(run: Run, target: Target, *, alone: bool) -> Iterator[None]:
     """Add the command that pushes again to what went wrong: the run itself is whole."""
     try:
         yield
     except (InputError, EnvironmentFailure) as error:
         words = ["tunekit", "push", str(run.path), target.repo, *([] if target.private else ["--public"])]
-        words += ["--create-pr"] * target.create_pr
+        words += ["--create-pr"] * target.create_pr + ["--adapter"] * alone
         words += ["--revision", target.revision] if target.revision else []
         said = "; ".join(error.problems) if isinstance(error, InputError) else str(error)
         raise type(error)(

@@ -34,7 +34,7 @@ class Original:
     def recipe(self, overrides: Sequence[str], *, trains: bool) -> Recipe:
         """Its recipe with overrides, at the commits that it was run with; it is pushed nowhere."""
         own = self.path / "recipe.yaml"
-        if own.is_file() and self.folder == self.path / "model":
+        if own.is_file() and self.folder in (self.path / "model", self.path / "adapter"):
             found = recipes.load(own, overrides, out.say)
         else:
             pushed, model = self.folder / "recipe.yaml", None if trains else self.folder

@@ -6,6 +6,8 @@ from typing import Any
 
 from tunekit import snapshots, tasks
 from tunekit.errors import InputError, first_line
+from tunekit.models.adapted import base_of, is_adapter, load_adapted
+from tunekit.models.adapters import WEIGHTS, trainable
 from tunekit.models.checkpoint import read_config
 from tunekit.models.families import find_head
 from tunekit.models.weights import check_weights, names_of_weights
@@ -25,7 +27,7 @@ def find_folder(path: Path, *, weights: bool = True) -> Path:
     name, revision = at_revision(str(path))
     if not path.exists() and ID.fullmatch(name):
         return fetched(name, revision, weights=weights)
-    for folder in (path / "model", path):
+    for folder in (path / "model", path / "adapter", path):
         if (folder / "tunekit.json").is_file():
             return folder
     if (path / "run.json").is_file():
@@ -51,6 +53,9 @@ def fetched(name: str, revision: str | None, *, weights: bool) -> Path:
             f"with finetune and model={name}, or give another"
         )
     if weights:
+        if is_adapter(copy.folder):
+            snapshots.complete(copy, [WEIGHTS])
+            return copy.folder
         whole = [file for file in copy.known if not file.endswith(".bin")]  # tunekit writes safetensors
         snapshots.complete(copy, names_of_weights(copy.folder, whole))
         check_weights(copy.folder, None)
@@ -76,7 +81,7 @@ def load_task(folder: Path) -> tuple[str, Task]:
         raise InputError(
             f"{folder}/tunekit.json is damaged ({first_line(error)}); take the folder from its run"
         ) from None
-    config = read_config(folder, str(folder))
+    config = base_of(folder, kind).config if is_adapter(folder) else read_config(folder, str(folder))
     auto = getattr(transformers, kind.auto_processor)
     processor = auto.from_pretrained(folder, trust_remote_code=False, **kind.processor_options)
     task = kind(options, processor, labels, find_head(str(folder), config, kind))
@@ -94,8 +99,11 @@ def load_weights(folder: Path, task: Task) -> Any:
     import torch
     import transformers
 
+    device = torch.accelerator.current_accelerator() or "cpu"
+    if is_adapter(folder):
+        return trainable(load_adapted(folder, task)).to(device)
     check_weights(folder, None)
     auto = getattr(transformers, task.head)
     config = read_config(folder, str(folder))
     model = auto.from_pretrained(folder, config=config, dtype="float32", trust_remote_code=False).eval()
-    return model.to(torch.accelerator.current_accelerator() or "cpu")
+    return model.to(device)

@@ -10,6 +10,7 @@ import numpy as np
 from tunekit.errors import InputError, first_line, listing
 from tunekit.models.checkpoint import Checkpoint, position_limit
 from tunekit.models.families import classes
+from tunekit.models.quantization import quantized
 from tunekit.models.weights import WEIGHTS
 from tunekit.tasks.base import Task
 
@@ -98,11 +99,18 @@ def token_limit(checkpoint: Checkpoint, processor: Any) -> int | None:
 
 
 def load_model(
-    checkpoint: Checkpoint, task: Task, say: Say, *, attention: str | None, dropout: float | None
+    checkpoint: Checkpoint,
+    task: Task,
+    say: Say,
+    *,
+    attention: str | None,
+    dropout: float | None,
+    bits: int | None = None,
 ) -> Any:
-    """The checkpoint in fp32 with a head for the task.
+    """The checkpoint in fp32 with a head for the task; with `bits` all but the head is in so many bits.
 
     A head trained for the same task is kept, row by row where label names agree; any other head starts anew.
+    `new_weights` of the model are the names of those that the checkpoint does not have.
 
     Raises:
         InputError: the body's weights are not in the checkpoint.
@@ -126,11 +134,13 @@ def load_model(
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         **({"attn_implementation": attention} if attention else {}),
+        **(quantized(bits, auto, config) if bits else {}),
     )
     if body_is_elsewhere(model, info):
         info = place_body(model, info, checkpoint)
     check_body(model, info, checkpoint.name, say)
     fresh = {*info["missing_keys"], *(m[0] for m in info["mismatched_keys"])}
+    model.new_weights = fresh
     filled = {key for key, _ in head_parameters(model)} - fresh
     if task.labels and (not kept or old is not None) and filled:
         renew_head(model, auto, config)
@@ -264,6 +274,11 @@ def head_parameters(model: Any) -> list[tuple[str, Any]]:
 def save_finetuned(folder: Path, task: Task, name: str, model: Any) -> None:
     """Write a model folder that transformers loads, and tunekit.json for what transformers does not know."""
     model.save_pretrained(folder)
+    save_processor(folder, task, name)
+
+
+def save_processor(folder: Path, task: Task, name: str, **more: Any) -> None:
+    """Write the tokenizer or image processor of a task, and tunekit.json."""
     task.processor.save_pretrained(folder)
     facts = {
         "task": name,
@@ -272,5 +287,6 @@ def save_finetuned(folder: Path, task: Task, name: str, model: Any) -> None:
         "given": task.given,
         "learned": task.learned,
         "decision": task.decision,
+        **more,
     }
     (folder / "tunekit.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

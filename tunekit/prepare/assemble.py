@@ -13,14 +13,18 @@ from tunekit.data.remembered import encode_once
 from tunekit.data.sources import on_hub
 from tunekit.data.windows import Encoded
 from tunekit.engine import Fitting, Optimization, StopSignals
+from tunekit.engine.optimization import placed
 from tunekit.fast import Fast, keep_memory, plain, speed_up
 from tunekit.identity import hardware, versions
+from tunekit.models.adapters import merges
 from tunekit.models.base_card import base_card_facts
 from tunekit.models.load import load_model
 from tunekit.models.precision import Precision, choose, use_fastest_exact_fp32
 from tunekit.models.weights import weight_files
 from tunekit.optim import make_optimizer, make_schedule
 from tunekit.prepare.check import Prepared
+from tunekit.prepare.resuming import refuse_other_base
+from tunekit.prepare.trained import choose_trained, shares, tell
 from tunekit.recipe import Recipe
 from tunekit.run import Run
 from tunekit.tasks.base import Task
@@ -52,13 +56,16 @@ def assemble(
         out.say,
         attention=recipe.model.attention,
         dropout=recipe.model.dropout,
+        bits=recipe.adapter.bits if recipe.adapter else None,
     )
+    model, adapter = choose_trained(recipe, model, prepared.task, prepared.checkpoint)
     encoded = encode_once(prepared.task, prepared.data.splits["train"], prepared.data.prints["train"])
     steps = make_steps(prepared, encoded, accelerator)
     total = section.steps or math.ceil((section.epochs or 1) * steps.per_epoch)
     precision = choose(section.precision, accelerator.device.type, model)
-    fast = choose_fast(prepared, model, steps, precision)
-    optimizer = make_optimizer(section, model.to(accelerator.device))
+    in_place = adapter is None or merges(adapter)  # the faster ways know of no virtual tokens
+    fast = choose_fast(prepared, model, steps, precision) if in_place else plain()
+    optimizer = make_optimizer(section, placed(model, accelerator.device))
     optimization = Optimization(
         prepared.task,
         model,
@@ -70,12 +77,16 @@ def assemble(
         fast=fast,
     )
     set_seed(section.seed + accelerator.process_index)  # dropout differs between processes
+    refuse_other_base(run, prepared.checkpoint, model)
     record(prepared, run, encoded, accelerator, precision.name, fast.names)
+    run.record(weights=shares(model))
+    tell(run.facts["weights"])
     validation = prepared.data.splits.get("validation", [])
     metric = section.best or prepared.task.measure.reported[0]
     fitting = Fitting(
         optimization, steps, validation, section, metric, reported(recipe, prepared.task), run, total
     )
+    fitting.adapter = adapter
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
     return fitting
 

@@ -19,6 +19,7 @@ from tunekit.models.load import load_processor, token_limit
 from tunekit.models.weights import WEIGHTS
 from tunekit.network import offline
 from tunekit.prepare.resuming import refuse_changes
+from tunekit.prepare.trained import check_trained
 from tunekit.recipe import Recipe
 from tunekit.run import Run
 from tunekit.tasks.base import Task
@@ -73,8 +74,11 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool) -> Prepared:
         data = load(recipe.data, kind, recipe.task.options, recipe.train.seed, processor)
     with problems.collect():
         check_modules(recipe.metrics, kind(recipe.task.options, None), data)
+    trained = None
     with problems.collect():
-        check_space(run, checkpoint, recipe.train.keep)
+        trained = check_trained(recipe, checkpoint) if checkpoint else None
+    with problems.collect():
+        check_space(run, checkpoint, recipe.train.keep, trained)
     problems.raise_if_any()
     assert data is not None and checkpoint is not None
     task = kind(options, processor, data.labels, checkpoint.head)
@@ -108,15 +112,18 @@ def check_modules(metrics: Sequence[str], task: Task, data: Data | None) -> None
             ) from error
 
 
-def check_space(run: Run, checkpoint: Checkpoint | None, keep: int) -> None:
+def check_space(run: Run, checkpoint: Checkpoint | None, keep: int, trained: int | None = None) -> None:
     """Refuse to start where checkpoints of a model that is here would not fit: weights, two moments for each.
+
+    Of a model of which only some weights are `trained`, no others are in them.
 
     Raises:
         EnvironmentFailure: too little space is free.
     """
     files = [path for pattern in WEIGHTS for path in checkpoint.folder.glob(pattern)] if checkpoint else []
     size = sum(path.stat().st_size for path in files)
-    need = size * (3 * (keep + 2) + 1)  # the best, the one being written, and the model itself
+    part = size if trained is None else min(size, trained * 4)  # bytes of fp32
+    need = part * 3 * (keep + 2) + size  # the best, the one being written, and the model itself
     place = next(p for p in (run.path, *run.path.absolute().parents) if p.exists())
     free = shutil.disk_usage(place).free
     if need > free:

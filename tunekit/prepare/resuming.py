@@ -7,6 +7,8 @@ from tunekit import checkpoint as checkpoints
 from tunekit.console import out
 from tunekit.errors import InputError
 from tunekit.identity import differences
+from tunekit.models.adapted import fingerprints
+from tunekit.models.checkpoint import Checkpoint
 from tunekit.recipe import Recipe
 from tunekit.run import Run
 
@@ -62,3 +64,18 @@ def refuse_changes(run: Run, identity: dict[str, Any]) -> None:
     changed = differences(run.facts["identity"], identity) if "identity" in run.facts else []
     if changed:
         raise InputError(changes(run, changed))
+
+
+def refuse_other_base(run: Run, checkpoint: Checkpoint, model: Any) -> None:
+    """Refuse to continue a run that keeps only what it trains, from other frozen weights than it began with.
+
+    Raises:
+        InputError: the checkpoint's weights have changed.
+    """
+    before = run.facts.get("checkpoint", {}).get("sha256")
+    frozen = any(not parameter.requires_grad for parameter in model.parameters())
+    if before and frozen and before != fingerprints(checkpoint):
+        raise InputError(
+            f"the weights of {checkpoint.name!r} are not those that run {run.path} began from, and it keeps "
+            "only what it trains beside them; put them back, or choose another --output"
+        )

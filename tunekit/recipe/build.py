@@ -16,12 +16,14 @@ from tunekit.recipe.reading import Place, read_file, read_value
 from tunekit.recipe.secrets import is_secret, refusal, secrets_in
 from tunekit.recipe.sections import HubSection, Recipe, Section, TaskSection
 from tunekit.recipe.sentences import sentence, written
+from tunekit.recipe.unfreeze import wrong_training
 
 MAIN_KEYS = {
     "task": "name",
     "model": "name",
     "data": "path",
     "hub": "repo",
+    "adapter": "kind",
 }  # `model: ID` is short for `model: {name: ID}`
 BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of another key makes meaningless
     ("data", "path"): (("data", "splits"), ("data", "columns"), ("data", "config"), ("data", "revision")),
@@ -194,7 +196,7 @@ def parse(argument: str) -> Setting:
     value = read_value(text, argument)
     if secrets := list(secrets_in(value, place)):
         raise InputError([refusal("on the command line", secret) for secret in secrets])
-    if len(place) == 1 and place[0] in MAIN_KEYS and not isinstance(value, dict):
+    if len(place) == 1 and place[0] in MAIN_KEYS and isinstance(value, str | int | float):
         place = (place[0], MAIN_KEYS[place[0]])
     return place, value, argument
 
@@ -261,6 +263,7 @@ def disagreements(draft: Draft, recipe: Recipe) -> list[str]:
             f"{draft.where(('train', 'best'))}: train.best {best!r} is no metric of {recipe.task.name}"
             f"{nearest(best, measure.names)}; choose from {listing(measure.names)}"
         )
+    found += wrong_training(draft.where, recipe.adapter, recipe.train.unfreeze, recipe.hub.adapter)
     return found + list(wrong_hub(draft, recipe.hub, measure.names))
 
 

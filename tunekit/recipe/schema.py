@@ -13,7 +13,7 @@ def schema() -> dict[str, Any]:
     del definitions["TaskSection"]
     definitions.pop("BaseModel", None)
     document["properties"]["task"] = {"anyOf": [{"enum": tasks.names()}, *map(task_schema, tasks.names())]}
-    for key, main in (("model", "name"), ("data", "path")):
+    for key, main in (("model", "name"), ("data", "path"), ("adapter", "kind")):
         section = document["properties"][key]
         short = {"type": "string", "description": f"short for {key}: {{{main}: ...}}"}
         document["properties"][key] = {"anyOf": [short, section]}

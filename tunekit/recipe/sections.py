@@ -11,7 +11,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializeAsAny,
     ValidationError,
@@ -20,18 +19,16 @@ from pydantic import (
 
 from tunekit.errors import InputError, nearest
 from tunekit.network import at_revision
+from tunekit.recipe.adapter import AdapterSection
+from tunekit.recipe.base import Count, Share
+from tunekit.recipe.base import Section as Section
 from tunekit.recipe.secrets import refusal, secrets_in
+from tunekit.recipe.unfreeze import Unfreeze
 
 SPLITS = ("train", "validation", "test")
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "gb18030", "shift_jis", "koi8-r")  # common ones of files
 
 Split = Literal["train", "validation", "test"]
-
-
-class Section(BaseModel):
-    """A part of a recipe: strict about keys, lenient about how numbers are written, never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def word_or_count(word: str, unit: str) -> BeforeValidator:
@@ -104,8 +101,6 @@ def with_revision(values: Any, key: str) -> Any:
 
 Every = Annotated[Literal["epoch"] | int, word_or_count("epoch", "steps")]
 MicroBatch = Annotated[Literal["auto"] | int, word_or_count("auto", "windows")]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ModelSection(Section):
@@ -170,18 +165,28 @@ class TrainSection(Section):
     )
     steps: Count | None = Field(None, description="optimizer steps, instead of epochs")
     batch_size: Count = Field(32, description="examples per optimizer step, over all devices")
-    learning_rate: float = Field(5e-5, gt=0, description="highest learning rate")
+    learning_rate: float = Field(
+        5e-5, gt=0, description="highest learning rate; an adapter has a higher default of its own"
+    )
     schedule: Literal["linear", "cosine", "constant", "inverse-sqrt", "wsd"] = Field(
         "linear", description="how the learning rate falls after the warm-up"
     )
     warmup: float = Field(0.06, ge=0, description="below 1 a share of all steps, else steps")
-    optimizer: Literal["adamw", "adafactor", "sgd"] = Field("adamw", description="update rule")
+    optimizer: Literal["adamw", "adamw-8bit", "adafactor", "sgd"] = Field(
+        "adamw", description="update rule; adamw-8bit needs a GPU and the extra quantization"
+    )
     weight_decay: float = Field(0.01, ge=0, description="not applied to biases and norms")
     max_grad_norm: float | None = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
         "auto", description="arithmetic of training; scores are always computed in fp32"
     )
     micro_batch: MicroBatch = Field("auto", description="windows per forward; never changes the result")
+    unfreeze: Unfreeze | None = Field(
+        None, description="train only so many last layers and the head, the head, or modules by name"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="compute layers again in the backward pass: less memory, more time, the same step"
+    )
     fast: bool = Field(True, description="faster ways to compute the same step, where the model has them")
     compile: Annotated[Literal["auto"] | bool, BeforeValidator(auto_or_bool)] = Field(
         "auto", description="compile the model's layers; auto: on GPUs, in runs that are long enough"
@@ -220,6 +225,7 @@ class HubSection(Section):
     private: bool = Field(True, description="whether only you, or your organization, can see it")
     revision: str | None = Field(None, min_length=1, description="branch to push to")
     create_pr: bool = Field(False, description="propose the files as a pull request")
+    adapter: bool = Field(False, description="push the adapter alone, without the merged model")
     card: str | None = Field(None, min_length=1, description="template of the model card; Jinja")
     benchmark: BenchmarkSection | None = Field(None, description="benchmark that the scores are of")
 
@@ -251,8 +257,18 @@ class Recipe(Section):
     model: ModelSection
     data: DataSection
     train: TrainSection = TrainSection()
+    adapter: AdapterSection | None = Field(
+        None, description="train an adapter (peft) in place of all weights"
+    )
     metrics: list[str] = Field([], description="further metrics by name, or the path of an evaluate module")
     hub: HubSection = HubSection()
+
+    @model_validator(mode="after")
+    def trains_an_adapter_at_its_rate(self) -> Self:
+        if self.adapter and "learning_rate" not in self.train.model_fields_set:
+            train = self.train.model_copy(update={"learning_rate": self.adapter.rate})
+            object.__setattr__(self, "train", train)
+        return self
 
     @model_validator(mode="after")
     def holds_no_secret(self) -> Self:

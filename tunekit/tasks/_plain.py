@@ -18,6 +18,29 @@ def literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def adapter_code(task: Any, repo: str, base: str, commit: str | None) -> str:
+    """A script that loads an adapter onto its base model, with peft and transformers alone."""
+    labels = list(task.labels)
+    more = [f"    revision={literal(commit)},\n"] if commit else []
+    more += ["    id2label=dict(enumerate(labels)),\n"] if labels else []
+    more += ["    pad_token_id=processor.pad_token_id,\n"] if task.auto_processor == "AutoTokenizer" else []
+    names = f"labels = {literal(labels)}\n" if labels else ""
+    parts = {"head": task.head, "processor": task.auto_processor, "base": literal(base)}
+    return code(ADAPTER, repo, names=names, more="".join(more), **parts)
+
+
+ADAPTER = """\
+from peft import PeftModel
+from transformers import $head, $processor
+
+model = $model
+${names}processor = $processor.from_pretrained(model)
+base = $head.from_pretrained(
+    $base,
+${more})
+network = PeftModel.from_pretrained(base, model).eval()
+"""
+
 LOAD = """\
 from transformers import $head, $processor
 
