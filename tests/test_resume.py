@@ -222,6 +222,11 @@ def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return [{"text": r["text"], "labels": sets[i * 7 % 4]} for i, r in enumerate(rows)]
 
 
+def plain_texts(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Texts of different lengths, longer than a window and shorter, which chunks are made of."""
+    return [{"text": row["text"] * (1 + i % 3)} for i, row in enumerate(tiny.reviews(count, start=start))]
+
+
 @pytest.mark.parametrize(
     ("task", "family", "make", "overrides"),
     [
@@ -229,8 +234,9 @@ def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
         ("question-answering", "bert", without_answers, ["task.allow_no_answer=true"]),
         (TASK, "bert", with_any_labels, ["task.kind=multi-label"]),
         ("image-classification", "vit", tiny.pictures, []),
+        ("text-generation", "llama", plain_texts, ["task.max_length=16"]),
     ],
-    ids=["summarization", "no answer", "multi-label", "image-classification"],
+    ids=["summarization", "no answer", "multi-label", "image-classification", "texts in chunks"],
 )
 def test_a_run_of_any_task_continues_with_its_decision(
     task: str,

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tests.building import make_fitting, make_task
+from tests.building import difference, gradients, make_fitting, make_task
 from tunekit import workflow
 from tunekit.data.batches import collate
 from tunekit.data.load import Rows
@@ -162,6 +162,18 @@ def test_chunks_hold_every_window_once_and_no_more_tokens_than_fit(checkpoint: M
     assert (bounds[0], bounds[-1]) == (0, len(encoded.windows))
     assert sizes.max() <= 32
     assert (sizes[:-1] + encoded.lengths[bounds[1:-1]] > 32).all()  # none could have held the next one too
+
+
+def test_the_gradient_of_chunks_does_not_depend_on_how_they_are_cut(checkpoint: Make, tmp_path: Path) -> None:
+    rows = tiny.write_jsonl(tmp_path / "train.jsonl", [{"text": text} for text in TEXTS * 4])
+    options = ["task.max_length=24", "data.validation_share=0"]
+    fitting = make_fitting(tmp_path, NAME, checkpoint("llama", dropout=False), rows, *options, batch_size=5)
+    found = []
+    for most in (40, 3, 1):
+        fitting.steps.most = most
+        found.append(gradients(fitting.optimization, fitting.steps))
+    assert len(fitting.steps.windows_of(0)) > 5
+    assert max(difference(found[0], other) for other in found[1:]) < 1e-6
 
 
 @pytest.mark.parametrize("again", [1, 4, 16])
@@ -323,6 +335,20 @@ def test_a_template_is_read_from_a_file_into_the_recipe(tmp_path: Path) -> None:
     assert kind(template=str(tmp_path / "mine.jinja")).template == PLAIN  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="no text file that can be read"):
         kind(template=str(tmp_path / "other.jinja"))  # type: ignore[call-arg]
+
+
+def test_a_stranger_names_no_file_of_this_machine(checkpoint: Make, tmp_path: Path) -> None:
+    from tunekit import tasks
+    from tunekit.recipe.foreign import load_foreign
+
+    template = tmp_path / "mine.jinja"
+    template.write_text(PLAIN)
+    with pytest.raises(ValueError, match="names a file of this machine"):
+        tasks.find(NAME).Options.model_validate({"template": str(template)}, context="foreign")
+    file = tmp_path / "recipe.yaml"
+    file.write_text(f"task: {{name: {NAME}, template: {template}}}\nmodel: a/b\ndata: c/d\n")
+    with pytest.raises(InputError, match=r"task.template .* names a file of this machine; remove it"):
+        load_foreign(file)
 
 
 def test_answers_that_are_drawn_do_not_depend_on_the_batch(checkpoint: Make) -> None:

@@ -35,6 +35,7 @@ Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
 
 IGNORE = -100  # a label that every transformers loss skips
+FOREIGN = "foreign"  # the context in which options of a stranger are read: they name no file
 
 
 class Corrected(str):

@@ -22,7 +22,7 @@ from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks._sampling import sampler
 from tunekit.tasks._sequences import ASKED, FORMS, GIVEN, Reader, form_of
 from tunekit.tasks._writing import write
-from tunekit.tasks.base import Answer, Example, Inputs, Model, Outputs, Task, Window
+from tunekit.tasks.base import FOREIGN, Answer, Example, Inputs, Model, Outputs, Task, Window
 
 WORD = re.compile(r"\s*\S+")
 Count = Annotated[int, Field(ge=0)]
@@ -274,6 +274,3 @@ class TextGeneration(Task):
             return _plain.code(_plain.CHAT, model)
         given = (self.options.start or "") + "The committee met on Monday." + self.options.separator
         return _plain.code(_plain.TEXT, model, given=_plain.literal(given))
-
-
-FOREIGN = "foreign"  # where options come from a stranger
