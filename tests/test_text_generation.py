@@ -469,3 +469,31 @@ def test_of_a_text_file_lines_paragraphs_or_all_of_it_are_rows(rows: str, count:
         assert table.place(1).endswith("play.txt:5")
     if rows == "file":
         assert table.columns["text"] == ["First:\nSpeak.\n\n\nAll:\nResolved.\n"]
+
+
+def test_conversations_that_say_the_same_are_found_in_two_splits() -> None:
+    from tunekit.checks.likeness import key_of
+
+    again = [
+        {"content": "WAS it  good?" if m["content"] == "was it good?" else m["content"], "role": m["role"]}
+        for m in CHAT
+    ]
+    assert key_of(CHAT) == key_of(again) != key_of(CHAT[:-1])
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ([], "not a conversation"),
+        ("hello", "not a conversation"),
+        ([{"content": "hello"}], "not a conversation"),
+        ([{"role": "user"}], "message 0 has no 'content'"),
+        ([{"role": "user", "content": 3}], "message 0 has content 3, which is no text"),
+        ([{"role": "user", "content": "  "}], "message 0 is empty"),
+    ],
+)
+def test_what_is_no_conversation_is_refused(value: Any, reason: str) -> None:
+    from tunekit.data.texts import messages_of
+
+    with pytest.raises(ValueError, match=reason):
+        messages_of(value)
