@@ -54,6 +54,16 @@ def continued_text(model: Any, folder: str, row: Row, options: Row) -> str:
     return str(tokenizer.decode(written, skip_special_tokens=True)).strip()
 
 
+def continued_text(model: Any, folder: str, row: Row, options: Row) -> str:
+    """What the model writes behind a prompt, or a document."""
+    if "prompt" not in row:
+        return continued_document(model, folder, row, options)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    encoded = tokenizer(row["prompt"], return_tensors="pt")
+    written = model.generate(**encoded)[0][encoded["input_ids"].shape[1] :]
+    return str(tokenizer.decode(written, skip_special_tokens=True))
+
+
 def answer_of_question(model: Any, folder: str, row: Row, options: Row) -> str:
     """The span of the context with the highest sum of its two logits."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

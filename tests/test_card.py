@@ -71,6 +71,7 @@ CASES: dict[str, tuple[str, str, Callable[..., list[dict[str, Any]]], list[str]]
     "picture": (PICTURE, "vit", tiny.pictures, []),
     "translation": (TRANSLATION, "m2m_100", tiny.translations, ["task.max_target=6"]),
     "output": (TEXTS, "t5", tiny.exchanges, ["task.template='ask: {input}'", "task.max_output=6"]),
+    "prompt": ("text-generation", "gpt2", tiny.prompts, ["task.max_length=40", "task.max_new_tokens=6"]),
 }
 
 
@@ -353,6 +354,7 @@ ASKED: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], Any
     ),
     "output": ({"input": "Where did Ada go?"}, str, lambda answer: answer["output"]),
     "picture": ({"image": "black.png"}, lambda out: out[0]["label"], lambda answer: answer["label"]),
+    "prompt": ({"prompt": "The committee met on Monday."}, str, lambda answer: answer["text"]),
 }
 
 

@@ -222,6 +222,11 @@ def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return [{"text": r["text"], "labels": sets[i * 7 % 4]} for i, r in enumerate(rows)]
 
 
+def plain_texts(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Texts of different lengths, longer than a window and shorter, which chunks are made of."""
+    return [{"text": row["text"] * (1 + i % 3)} for i, row in enumerate(tiny.reviews(count, start=start))]
+
+
 @pytest.mark.parametrize(
     ("task", "family", "make", "overrides"),
     [
@@ -233,6 +238,7 @@ def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
         (TASK, "bert", tiny.reviews, ["train.unfreeze=1", "train.gradient_checkpointing=true"]),
         ("translation", "marian", tiny.translations, []),
         ("text2text", "gpt2", tiny.exchanges, []),
+        ("text-generation", "llama", plain_texts, ["task.max_length=16"]),
     ],
     ids=[
         "summarization",
@@ -243,6 +249,7 @@ def with_any_labels(count: int, *, start: int = 0) -> list[dict[str, Any]]:
         "unfrozen",
         "translation",
         "text2text",
+        "texts in chunks",
     ],
 )
 def test_a_run_of_any_task_continues_with_its_decision(

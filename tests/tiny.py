@@ -123,6 +123,14 @@ def png(pixels: Any) -> bytes:
     return file.getvalue()
 
 
+def prompts(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Reviews without their end, of different lengths, and the end."""
+    return [
+        {"prompt": f"{row['document']} is", "completion": f" {row['summary']}"}
+        for row in documents(count, start=start)
+    ]
+
+
 DATA = {
     "image-classification": pictures,
     "question-answering": questions,
@@ -131,6 +139,7 @@ DATA = {
     "summarization": documents,
     "text2text": exchanges,
     "translation": translations,
+    "text-generation": prompts,
 }
 
 

@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from tunekit import metrics, stats
 from tunekit.data.load import Rows, given_only
 from tunekit.data.traits import traits, units
-from tunekit.data.windows import Encoded, encode
+from tunekit.data.windows import Encoded, Reading, encode
 from tunekit.errors import InputError, first_line
 from tunekit.models.outputs import Outputs, computed
 from tunekit.models.together import from_first
@@ -40,19 +41,20 @@ def evaluate(
     rows: Rows,
     *,
     further: Sequence[str] = (),
-    encoded: Encoded | None = None,
+    reading: Reading | None = None,
     tune: bool = False,
     accelerator: Any = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Scores:
-    """Answer every row and judge the answers against the raw rows; `encoded` are their windows, if known.
+    """Answer the rows and judge the answers against the raw rows; `reading` is what is read, if known.
 
     With `tune` the task first chooses its decision on these rows. Of several processes the first needs the
     rows, and the others only the windows; all get the metrics, and the first the predictions too.
     """
-    encoded = encoded or encode(task, rows, targets=False)
-    outputs = computed(task, model, encoded, accelerator=accelerator, tick=tick)
-    scores = None if outputs is None else scored(task, rows, encoded, outputs, further, tune=tune)
+    reading, given = reading or Reading.of(task, rows), {"accelerator": accelerator, "tick": tick}
+    outputs = computed(task, model, reading.encoded, **given)
+    likely = computed(task.judge, model, reading.judged, **given) if task.judge and reading.judged else None
+    scores = None if outputs is None else scored(task, rows, reading, outputs, likely, further, tune=tune)
     if accelerator is None or accelerator.num_processes == 1:
         assert scores is not None
         return scores
@@ -61,23 +63,34 @@ def evaluate(
 
 
 def scored(
-    task: Task, rows: Rows, encoded: Encoded, outputs: Outputs, further: Sequence[str], *, tune: bool
+    task: Task,
+    rows: Rows,
+    reading: Reading,
+    outputs: Outputs,
+    likely: Outputs | None,
+    further: Sequence[str],
+    *,
+    tune: bool,
 ) -> Scores:
-    """What answers are worth, given the outputs of all windows."""
-    answers = decoded(task, rows, encoded, outputs)
+    """What answers are worth, given the outputs of all windows, and those of the judge where there is one."""
+    answers = decoded(task, reading.asked, reading.encoded, outputs)
     references = [task.reference(row) for row in rows]
+    right = references[: len(answers)]
     if tune:
-        task.decision = task.tune(answers, references)
+        task.decision = task.tune(answers, right)
     answers = [task.decide(answer) for answer in answers]
-    statistics = task.statistics(answers, references)
+    statistics = task.statistics(answers, right)
+    if task.judge and reading.judged and likely is not None:
+        judged = decoded(task.judge, rows, reading.judged, likely)
+        statistics = [{**a, **(b or {})} for a, b in zip_longest(judged, statistics)]
+    table = zip_longest(rows, answers, references, statistics)  # rows that were not asked have no answer
     predictions = [
-        {"id": row["id"], "prediction": a, "reference": r, "scores": s, **traits(task, row, encoded, n)}
-        for n, (row, a, r, s) in enumerate(zip(rows, answers, references, statistics, strict=True))
+        {"id": row["id"], "prediction": a, "reference": r, "scores": s, **traits(task, row, reading.whole, n)}
+        for n, (row, a, r, s) in enumerate(table)
     ]
-    signatures = task.measure.signatures(references) if task.measure.signatures else {}
-    return Scores(
-        judge(task, rows, answers, references, statistics, further), predictions, encoded.cut, signatures
-    )
+    signatures = task.measure.signatures(right) if task.measure.signatures else {}
+    found = judge(task, rows, answers, right, statistics, further)
+    return Scores(found, predictions, reading.encoded.cut, signatures)
 
 
 def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:

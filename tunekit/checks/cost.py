@@ -20,6 +20,7 @@ from tunekit.engine import Fitting
 from tunekit.engine.steps import make
 from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.evaluation import predict
+from tunekit.tasks.base import Task
 
 BUSY = "other programs are busy on this machine: measure again when they are done"
 COPIES = 3  # of the weights in a checkpoint: themselves and two moments
@@ -106,7 +107,7 @@ def chosen_steps(steps: Steps, total: int) -> tuple[int, int]:
 
 def tokens_of(steps: Steps, number: int) -> int:
     """The tokens of a step."""
-    return int(steps.encoded.lengths[steps.encoded.of_rows(steps.rows_of(number))].sum())
+    return int(steps.encoded.lengths[steps.windows_of(number)].sum())
 
 
 def timed(fitting: Fitting, number: int) -> float:
@@ -156,7 +157,14 @@ def time_of_answers(fitting: Fitting) -> float:
     rows: list[dict[str, Any]] = list(fitting.validation)
     if not rows:
         return 0.0
-    some = rows[:: -(-len(rows) // (WRITTEN if fitting.optimization.task.writes else ANSWERED))]
+    task, model = fitting.optimization.task, fitting.optimization.model
+    judged = time_of(task.judge, model, rows) if task.judge else 0.0
+    return judged + time_of(task, model, task.asked(rows))
+
+
+def time_of(task: Task, model: Any, rows: list[dict[str, Any]]) -> float:
+    """The same for a task, by the time that some rows take."""
+    some = rows[:: -(-len(rows) // (WRITTEN if task.writes else ANSWERED)) or 1]
     start = perf_counter()
-    predict(fitting.optimization.task, fitting.optimization.model, some)
-    return (perf_counter() - start) * len(rows) / len(some)
+    predict(task, model, some)
+    return (perf_counter() - start) * len(rows) / max(1, len(some))

@@ -119,7 +119,8 @@ class Steps:
     ) -> None:
         self.task, self.encoded, self.seed, self.batch_size = task, encoded, seed, batch_size
         self.processes, self.process = processes, process
-        self.rows = len(encoded.first) - 1
+        self.bounds = task.counted(encoded.lengths, encoded.first)  # of what `batch_size` counts, in windows
+        self.rows = len(self.bounds) - 1
         self.per_epoch = -(-self.rows // batch_size)
         self.most: int | None = None  # windows per forward; by default as `budget` allows
         self.budget, self.overhead = 8192, 384  # tokens
@@ -128,8 +129,7 @@ class Steps:
         self.planned: tuple[int, list[Index]] = (-1, [])
 
     def __getitem__(self, number: int) -> Step:
-        epoch, rows = number // self.per_epoch, self.rows_of(number)
-        windows = self.encoded.of_rows(rows)
+        epoch, rows, windows = number // self.per_epoch, self.rows_of(number), self.windows_of(number)
         mine = windows[share(self.encoded.lengths[windows], self.processes, self.process)]
         return Step(number, rows, self.divide(mine, epoch), int(self.encoded.counts[windows].sum()))
 
@@ -207,6 +207,18 @@ class Steps:
 
     def rows_of(self, number: int) -> Index:
         """The rows of a step, of all processes."""
+        if self.bounds is self.encoded.first:
+            return self.planned_at(number)
+        return np.unique(self.encoded.row[self.windows_of(number)])
+
+    def windows_of(self, number: int) -> Index:
+        """The windows of a step that have anything to learn from, of all processes."""
+        parts = [np.arange(self.bounds[at], self.bounds[at + 1]) for at in self.planned_at(number)]
+        windows = np.concatenate(parts)
+        return np.asarray(windows[self.encoded.counts[windows] > 0])
+
+    def planned_at(self, number: int) -> Index:
+        """What the plan has for a step, by number."""
         epoch, position = divmod(number, self.per_epoch)
         if self.planned[0] != epoch:
             self.planned = epoch, plan(self.rows, self.seed, epoch, self.batch_size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tunekit.data.formats import READERS, Row
+from tunekit.data.formats import READERS, Row, read_texts
 from tunekit.errors import InputError, first_line
 
 
@@ -30,8 +30,8 @@ class Table:
         return f"{self.source}:{self.lines[row]}" if self.lines is not None else f"{self.source} row {row}"
 
 
-def read(path: Path, encoding: str, separator: str | None) -> Table:
-    """Read one data file.
+def read(path: Path, encoding: str, separator: str | None, text_rows: str = "line") -> Table:
+    """Read one data file; `text_rows` says what of a .txt file is a row.
 
     Raises:
         InputError: the format is unknown, or the content is not of that format; names every line that is not.
@@ -41,7 +41,9 @@ def read(path: Path, encoding: str, separator: str | None) -> Table:
         table = read_columnar(path)
     else:
         problems = list[str]()
-        found = READERS[suffix](decode(path, encoding), str(path), separator)
+        text = decode(path, encoding)
+        parted = suffix == ".txt" and text_rows != "line"
+        found = read_texts(text, text_rows) if parted else READERS[suffix](text, str(path), separator)
         table = as_table(sound(found, problems), str(path))
         if problems:
             raise InputError(problems)

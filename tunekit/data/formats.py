@@ -200,6 +200,21 @@ def read_txt(text: str, source: str, separator: str | None) -> Rows:
     )
 
 
+def read_texts(text: str, rows: str) -> Iterator[Row]:
+    """The paragraphs of a text, which blank lines part, or the whole file as one."""
+    start, part = 1, list[str]()
+    for number, line in enumerate([*lines_of(text), ""], start=1):
+        blank = rows == "paragraph" and not line.strip()
+        if not blank:
+            part.append(line.rstrip("\r"))
+            continue
+        if part:
+            yield start, {"text": "\n".join(part)}
+        start, part = number + 1, []
+    if any(line.strip() for line in part):
+        yield start, {"text": "\n".join(part).removesuffix("\n")}
+
+
 READERS: dict[str, Callable[[str, str, str | None], Rows]] = {
     ".csv": read_csv,
     ".tsv": read_tsv,

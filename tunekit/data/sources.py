@@ -71,7 +71,8 @@ def read_local(section: DataSection, path: Path) -> Tables:
         for split, files in local_files(section, path).items():
             for file in files:
                 with problems.collect():
-                    tables.setdefault(split, []).append(read(file, section.encoding, section.separator))
+                    table = read(file, section.encoding, section.separator, section.text_rows)
+                    tables.setdefault(split, []).append(table)
     problems.raise_if_any()
     return tables
 

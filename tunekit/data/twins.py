@@ -109,4 +109,6 @@ def key_of(value: Any) -> Hashable:
         return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
     if isinstance(value, np.ndarray):
         return hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()
+    if isinstance(value, dict):
+        return tuple((name, key_of(item)) for name, item in sorted(value.items()))
     return tuple(map(key_of, value)) if isinstance(value, list) else value

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunekit.data.files import Table
 from tunekit.data.images import is_image, plain, source_of
+from tunekit.data.texts import CONVERSATION, is_conversation, messages_of, whole
 from tunekit.errors import cut
 from tunekit.tasks._words import Words
 from tunekit.tasks.base import Role
@@ -23,6 +24,7 @@ DESCRIPTIONS = {
     "answers": 'answers such as {"text": ["Rome"], "answer_start": [12]}',
     "set": "a list of labels",
     "image": "a picture (its bytes, or the path of a .png, .jpg ...)",
+    "messages": CONVERSATION,
 }
 LISTS_OF = {
     "texts": "text",
@@ -51,6 +53,8 @@ def is_kind(value: Any, kind: str) -> bool:
         )
     if kind == "image":
         return is_image(value)
+    if kind == "messages":
+        return is_conversation(value)
     return isinstance(value, str | int) or (isinstance(value, float) and value.is_integer())
 
 
@@ -126,6 +130,8 @@ class Normalizer:
             return whole(value)
         if kind == "number":
             return number_of(value)
+        if kind == "messages":
+            return messages_of(value)
         if kind == "answers":
             return answers_of(value)
         if kind == "image":
@@ -170,21 +176,6 @@ def span_of(value: Any) -> dict[str, Any]:
         if isinstance(value[key], bool) or not isinstance(value[key], int):
             raise ValueError(f"has {key} {cut(repr(value[key]))}, which is no whole number")
     return {"start": value["start"], "end": value["end"], "label": label_name(value[label], None)}
-
-
-def whole(text: str) -> str:
-    """A text that says something.
-
-    Raises:
-        ValueError: it is blank, or holds half a character, as a cut `\\ud83d\\ude00` of JSON does.
-    """
-    if not text.strip():
-        raise ValueError("is empty")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"holds half a character (at {error.start}), which no tokenizer takes") from None
-    return text
 
 
 def number_of(value: Any) -> float:

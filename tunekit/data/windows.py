@@ -32,11 +32,6 @@ class Encoded:
         places = [row.get("place", row.get("id")) for row in rows]
         return cls(windows, row, first, windows.tokens(), counts, places, cut, lost)
 
-    def of_rows(self, rows: Index) -> Index:
-        """The windows of some rows that have anything to learn from."""
-        windows = np.concatenate([np.arange(self.first[row], self.first[row + 1]) for row in rows])
-        return np.asarray(windows[self.counts[windows] > 0])
-
     def facts(self) -> dict[str, int]:
         """Sizes, for the run's record."""
         return {
@@ -58,10 +53,8 @@ def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
     growing = Growing(notes=None if targets else [])
     first, counts, cut, lost = array("q", [0]), array("q"), 0, 0
     for row, given in zip(rows, given_only(rows, type(task)), strict=True):
-        of_row = list(task.encode(given))
+        of_row = task.taught(row, given) if targets else list(task.encode(given))
         for window in of_row:
-            if targets:
-                window.inputs |= task.target(row, window)
             counts.append(task.count(window.inputs) if targets else 0)
             growing.add(window)
         first.append(len(growing))
@@ -71,3 +64,24 @@ def encode(task: Task, rows: Rows, *, targets: bool) -> Encoded:
         raise InputError("no training row has anything left to learn after truncation; raise task.max_length")
     begins, targeted = np.array(first, np.int64), np.array(counts, np.int64)
     return Encoded.of(growing.windows(), begins, targeted, rows, cut, lost)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an evaluation reads: the rows that are answered, and how likely the right answers are."""
+
+    asked: Rows  # as many of the first rows as are answered
+    encoded: Encoded
+    judged: Encoded | None  # the windows of all rows with their targets, where a task is judged by them too
+
+    @property
+    def whole(self) -> Encoded:
+        """Windows of every row."""
+        return self.judged or self.encoded
+
+    @classmethod
+    def of(cls, task: Task, rows: Rows) -> "Reading":
+        """Rows, encoded."""
+        asked = task.asked(rows)
+        judged = encode(task.judge, rows, targets=False) if task.judge else None
+        return cls(asked, encode(task, asked, targets=False), judged)

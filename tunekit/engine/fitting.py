@@ -9,7 +9,7 @@ from tunekit import checkpoint
 from tunekit.console import out
 from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
-from tunekit.data.windows import Encoded, encode
+from tunekit.data.windows import Reading
 from tunekit.engine.display import Display
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.saving import Saver, best_saved, choose_step
@@ -43,7 +43,9 @@ class Fitting:
     state: State = field(default_factory=State)
     signals: StopSignals = field(default_factory=StopSignals)
     display: Display = field(default_factory=Display)
-    windows: dict[str, Encoded] = field(default_factory=dict)  # by split that is scored, once they are needed
+    readings: dict[str, Reading] = field(
+        default_factory=dict
+    )  # by split that is scored, once they are needed
     pending: list[Any] = field(default_factory=list)  # losses on the device, not yet in the state
     adapter: Any = None  # peft's view of the model, where only an adapter and the head are trained
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
@@ -187,14 +189,14 @@ class Fitting:
 
     def score(self, split: str, rows: Rows, *, tune: bool = False) -> Scores:
         """Answer and judge the rows of a split with the model as it is."""
-        if split not in self.windows:
-            self.windows[split] = encode(self.optimization.task, rows, targets=False)
+        if split not in self.readings:
+            self.readings[split] = Reading.of(self.optimization.task, rows)
         return evaluate(
             self.optimization.task,
             self.optimization.model,
             rows,
             further=self.further,
-            encoded=self.windows[split],
+            reading=self.readings[split],
             tune=tune,
             accelerator=self.optimization.accelerator,
             tick=self.tick,

@@ -2,6 +2,7 @@
 
 from tunekit.metrics.base import LabelScore, Measure, Metrics, Statistics, Totals, by_label
 from tunekit.metrics.labels import CLASSIFICATION, WORDS
+from tunekit.metrics.likelihood import LIKELIHOOD, WRITING
 from tunekit.metrics.numbers import REGRESSION
 from tunekit.metrics.ranking import BEST, RANKED
 from tunekit.metrics.rouge import ROUGE
@@ -16,6 +17,7 @@ MEASURES = {
     for measure in (
         CLASSIFICATION,
         ENTITIES,
+        LIKELIHOOD,
         MULTILABEL,
         RANKED,
         REGRESSION,
@@ -24,6 +26,7 @@ MEASURES = {
         TEXTS,
         TRANSLATION,
         WORDS,
+        WRITING,
     )
 }
 
@@ -31,6 +34,7 @@ __all__ = [
     "BEST",
     "CLASSIFICATION",
     "ENTITIES",
+    "LIKELIHOOD",
     "MEASURES",
     "MULTILABEL",
     "REGRESSION",
@@ -40,6 +44,7 @@ __all__ = [
     "TEXTS",
     "TRANSLATION",
     "WORDS",
+    "WRITING",
     "LabelScore",
     "Measure",
     "Metrics",

@@ -12,7 +12,7 @@ from tunekit.models.checkpoint import read_config
 from tunekit.models.families import find_head
 from tunekit.models.weights import check_weights, names_of_weights
 from tunekit.network import ID, absent, at_revision
-from tunekit.tasks.base import Task
+from tunekit.tasks.base import FOREIGN, Task
 
 WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "recipe.yaml", "README.md")  # beside the weights
 
@@ -76,7 +76,7 @@ def load_task(folder: Path) -> tuple[str, Task]:
     try:
         facts = json.loads((folder / "tunekit.json").read_text(encoding="utf-8"))
         kind = tasks.find(facts["task"])
-        options = kind.Options.model_validate(facts["options"])
+        options = kind.Options.model_validate(facts["options"], context=FOREIGN)
         labels = [str(each) for each in facts["labels"]]
         given = [role for role in facts["given"] if role in kind.inputs]
         learned, decision = dict(facts["learned"]), dict(facts["decision"])

@@ -55,12 +55,11 @@ def assemble(
     use_fastest_exact_fp32()
     keep_memory()
     accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no")
-    known = once.encoded if once else {}
-    if once:
-        accelerator.wait_for_everyone()
-        once.clear()
+    once = once or Once()
+    accelerator.wait_for_everyone()
+    once.clear()
     set_seed(section.seed)
-    if not known:
+    if once.encoded is None:
         prepared.task.learned = prepared.task.learn(prepared.data.splits["train"])
     model = load_model(
         prepared.checkpoint,
@@ -71,7 +70,7 @@ def assemble(
         bits=recipe.adapter.bits if recipe.adapter else None,
     )
     model, adapter = choose_trained(recipe, model, prepared.task, prepared.checkpoint)
-    encoded = known.get("train") or encode_once(
+    encoded = once.encoded or encode_once(
         prepared.task, prepared.data.splits["train"], prepared.data.prints["train"]
     )
     steps = make_steps(prepared, encoded, accelerator)
@@ -92,7 +91,7 @@ def assemble(
     )
     fitting.adapter = adapter
     fitting.workers, fitting.signals, fitting.begin_from = recipe.data.workers, signals, begin_from
-    fitting.windows |= {split: windows for split, windows in known.items() if split != "train"}
+    fitting.readings |= once.readings
     return fitting
 
 

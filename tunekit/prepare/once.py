@@ -22,7 +22,7 @@ from typing import Any, TextIO
 from tunekit.data.load import Data, Rows
 from tunekit.data.mapped import read_windows, write_windows
 from tunekit.data.remembered import encode_once
-from tunekit.data.windows import Encoded, encode
+from tunekit.data.windows import Encoded, Reading
 from tunekit.environment import local_count, local_index
 from tunekit.errors import EnvironmentFailure, explain
 from tunekit.tasks.base import Task
@@ -36,6 +36,7 @@ LAUNCH = (  # what one launch of several processes has for itself, as torchrun, 
     "SLURM_STEP_ID",
     "SLURM_RESTART_COUNT",
 )
+JUDGED = ".judged"  # behind a split's name: the windows of its rows with their targets
 GLANCE = 0.02  # seconds between two looks
 CALLS = itertools.count()  # each call of a process has a folder of its own
 
@@ -46,7 +47,8 @@ class Once:
 
     folder: Path | None = None  # where it is left; None where a process is alone on its machine
     first: bool = True
-    encoded: dict[str, Encoded] = field(default_factory=dict)  # windows by split
+    encoded: Encoded | None = None  # windows of the training rows
+    readings: dict[str, Reading] = field(default_factory=dict)  # by split that is scored
     told: Mapping[str, Any] | None = None  # by the first, about its rows
     lock: TextIO | None = None
 
@@ -72,18 +74,29 @@ class Once:
             return
         if self.told is not None:
             task.learned = dict(self.told["learned"])
-            self.encoded = {name: read_windows(self.folder / name) for name in data.splits}
+            self.find(task, data)
             return
         task.learned = task.learn(data.splits["train"])
-        for name, rows in data.splits.items():
-            encoded = (
-                encode_once(task, rows, data.prints[name])
-                if name == "train"
-                else encode(task, rows, targets=False)
-            )
-            self.encoded[name] = encoded
-            self.leave(name, encoded)
+        self.encoded = encode_once(task, data.splits["train"], data.prints["train"])
+        self.leave("train", self.encoded)
+        self.readings = {
+            name: Reading.of(task, rows) for name, rows in data.splits.items() if name != "train"
+        }
+        for name, reading in self.readings.items():
+            self.leave(name, reading.encoded)
+            if reading.judged:
+                self.leave(name + JUDGED, reading.judged)
         self.told = {"data": data.facts(), "labels": list(data.labels), "learned": task.learned}
+
+    def find(self, task: Task, data: Data) -> None:
+        """Map the windows that the first process has left."""
+        assert self.folder is not None
+        self.encoded = read_windows(self.folder / "train")
+        for name, rows in data.splits.items():
+            if name != "train":
+                judged = self.folder / (name + JUDGED)
+                found = read_windows(judged) if judged.exists() else None
+                self.readings[name] = Reading(task.asked(rows), read_windows(self.folder / name), found)
 
     def leave(self, split: str, encoded: Encoded) -> None:
         """Write the windows of a split for the others.

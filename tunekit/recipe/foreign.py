@@ -15,6 +15,7 @@ WORDS = {  # what somebody else's setting must not be, unless the user gives it
     ("data", "path"): "data",
     ("model", "name"): "model",
 }
+TEMPLATE = ".jinja"  # the ending of files that a task's options may name
 
 
 def load_foreign(
@@ -67,6 +68,11 @@ def refusals(draft: Draft, given: set[Place], model: Path | None) -> Iterator[st
                 f"{draft.where(('metrics',))}: metric {name!r} is code of whoever made the recipe, which is "
                 "never run; give metrics=[] to do without"
             )
+    task = draft.values.get("task")
+    for key, value in task.items() if isinstance(task, dict) else ():
+        if str(value).endswith(TEMPLATE) and ("task", key) not in given:
+            where = draft.where(("task", key))
+            yield f"{where}: task.{key} {value!r} names a file of this machine; remove it"
     card = value_at(draft, ("hub", "card"))
     if card is not None:
         yield f"{draft.where(('hub', 'card'))}: hub.card {card!r} names a file of this machine; remove it"

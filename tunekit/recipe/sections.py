@@ -126,6 +126,9 @@ class DataSection(Section):
     separator: Annotated[str, AfterValidator(one_character)] | None = Field(
         None, description="what separates csv columns; by default , or for tsv a tab"
     )
+    text_rows: Literal["line", "paragraph", "file"] = Field(
+        "line", description="what of a .txt file is a row; paragraphs are parted by blank lines"
+    )
     validation_share: Share = Field(
         0.1, description="cut from train where there is no validation split; 0 for none"
     )

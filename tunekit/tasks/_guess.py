@@ -157,7 +157,8 @@ def described_items(items: Sequence[Any]) -> str:
     if not items:
         return "empty lists"
     if isinstance(items[0], dict):
-        return "lists of spans" if "start" in items[0] else "lists of objects"
+        other = "conversations" if "role" in items[0] else "lists of objects"
+        return "lists of spans" if "start" in items[0] else other
     different = len({str(item) for item in items})
     what = "labels" if different <= min(MOST_LISTED, len(items) / 2) else "words or texts"
     return f"lists of {what}, {different:,} different"

@@ -163,3 +163,27 @@ classify = pipeline("image-classification", model)
 picture = Image.new("RGB", (64, 64))  # or Image.open("picture.jpg")
 print(classify(picture))
 """
+
+TEXT = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = $model
+tokenizer = AutoTokenizer.from_pretrained(model)
+writer = AutoModelForCausalLM.from_pretrained(model)
+read = tokenizer($given, return_tensors="pt")
+written = writer.generate(input_ids=read["input_ids"], attention_mask=read["attention_mask"])
+print(tokenizer.decode(written[0][read["input_ids"].shape[1] :], skip_special_tokens=True))
+"""
+
+CHAT = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = $model
+tokenizer = AutoTokenizer.from_pretrained(model)
+writer = AutoModelForCausalLM.from_pretrained(model)
+messages = [{"role": "user", "content": "Who wrote Hamlet?"}]
+tokens = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt"}
+read = tokenizer.apply_chat_template(messages, **tokens)
+written = writer.generate(input_ids=read["input_ids"], attention_mask=read["attention_mask"])
+print(tokenizer.decode(written[0][read["input_ids"].shape[1] :], skip_special_tokens=True))
+"""

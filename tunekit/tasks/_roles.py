@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal[  # of a column's values
-    "text", "texts", "words", "spans", "label", "labels", "set", "number", "answers", "image"
+    "text", "texts", "words", "spans", "label", "labels", "set", "number", "answers", "image", "messages"
 ]
 
 

@@ -37,15 +37,15 @@ def decoder_inputs(model: Model, labels: Any) -> Any:
     return read  # (rows, tokens)
 
 
-def write(model: Model, inputs: Inputs) -> Any:
-    """What a model writes, shape (rows, tokens), by its own generation settings.
+def write(model: Model, inputs: Inputs, **settings: Any) -> Any:
+    """What a model writes, shape (rows, tokens), by its own generation settings and those given.
 
     On CPUs keys and values get their place for all tokens at once: to make it longer with every token is to
     copy them all every time.
     """
     fixed = inputs["input_ids"].device.type == "cpu" and getattr(model, "_can_compile_fullgraph", False)
     cache = {"cache_implementation": "static", "disable_compile": True} if fixed else {}
-    return model.generate(**inputs, **cache)
+    return model.generate(**inputs, **cache, **settings)
 
 
 @contextmanager

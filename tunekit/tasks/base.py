@@ -36,6 +36,7 @@ Model = Any  # a transformers model with this task's head
 Answer = Any  # what a task says of an example; JSON-ready, and in words, never in indices
 
 IGNORE = -100  # a label that every transformers loss skips
+FOREIGN = "foreign"  # the context in which options of a stranger are read: they name no file
 
 
 class Corrected(str):
@@ -174,6 +175,20 @@ class Task(Shown, ABC):
     def target(self, example: Example, window: Window) -> dict[str, Any]:
         """The model inputs that teach it the answer: `labels`, or whatever the head is trained on."""
 
+    def taught(self, example: Example, given: Example) -> list[Window]:
+        """An example's windows with their targets; by default those of what is `given` of it."""
+        windows = list(self.encode(given))
+        for window in windows:
+            window.inputs |= self.target(example, window)
+        return windows
+
+    def counted(self, lengths: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each thing that `train.batch_size` counts begins among the windows of training, and the end.
+
+        Given are the tokens of all windows, and where the windows of each example begin: it counts examples.
+        """
+        return first
+
     def damage(self, example: Example, windows: Sequence[Window]) -> Iterable[Damage]:
         """What limits take from an example, beyond text that is cut, given windows with their targets."""
         return ()
@@ -200,6 +215,18 @@ class Task(Shown, ABC):
     def comparable(self, answer: Answer) -> Any:
         """The part of an answer that is held against the reference."""
         return answer
+
+    def asked(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows that an evaluation lets the model answer, the first ones; by default all of them."""
+        return rows
+
+    @property
+    def judge(self) -> "Task | None":
+        """A task that is given the targets too, and whose answers are further statistics of each example.
+
+        It says how likely the right answer is to the model. By default nothing does.
+        """
+        return None
 
     def tune(self, answers: Sequence[Answer], references: Sequence[Any]) -> dict[str, Any]:
         """The settings, such as thresholds, with which `decide` scores best on validation rows, as JSON."""
