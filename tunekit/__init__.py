@@ -4,10 +4,11 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "evaluate", "fetch", "finetune", "predict", "push", "reproduce"]
+__all__ = ["Recipe", "embed", "evaluate", "fetch", "finetune", "predict", "push", "reproduce"]
 
 HOMES = {
     "Recipe": "tunekit.recipe",
+    "embed": "tunekit.workflow",
     "evaluate": "tunekit.workflow",
     "fetch": "tunekit.workflow",
     "finetune": "tunekit.workflow",

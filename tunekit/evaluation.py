@@ -183,6 +183,7 @@ def judge(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
     intervals = stats.estimate(statistics, task.summarize)
+    names = tuple(name for name in names if name in intervals)  # some need more than every row has
     found = {
         name: replace(intervals[name], value=float(values.get(name, intervals[name].value))) for name in names
     }

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunekit import checks, evaluation
+from tunekit import checks, embedding, evaluation
 from tunekit import recipe as recipes
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
@@ -157,6 +157,32 @@ def predict(
     for rows in stream(source, task, columns):
         for row, answer in zip(rows, evaluation.predict(task, model, rows), strict=True):
             yield {"id": row["id"], "prediction": answer}
+
+
+def embed(
+    model: str | Path,
+    source: str = "-",
+    output: str | Path = "vectors.npy",
+    columns: Mapping[str, str] | None = None,
+    *,
+    half: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Turn texts into vectors, in a .npy or .parquet file; return what was written, and how.
+
+    The model is a checkpoint's folder, `user/name[@revision]` of the Hub, or a finished run. Options are
+    `pooling`, `normalize`, `prefix` and `max_length`, by default what the checkpoint says.
+
+    Raises:
+        InputError: something given is wrong; nothing was written.
+    """
+    configure()
+    hush()
+    use_fastest_exact_fp32()
+    embedding.check_output(Path(output))
+    task, network = embedding.open_encoder(str(model), options, out.say)
+    dtype = "float16" if half else "float32"
+    return embedding.write_vectors(task, network, source, Path(output), columns, dtype).document()
 
 
 def examine(

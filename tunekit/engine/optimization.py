@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from tunekit.data.batches import Micro, Step
+from tunekit.engine import coupling
 from tunekit.fast import Fast
 from tunekit.models.precision import Precision
 from tunekit.tasks.base import Inputs, Task
@@ -45,6 +46,8 @@ class Optimization:
         """Sum the gradients of this process's micro-batches; return its part of the step's loss, shape ()."""
         import torch
 
+        if self.task.couples:
+            return coupling.gradients(self, step)
         total = torch.zeros((), device=self.accelerator.device)
         for micro in step.micros:
             with torch.enable_grad():

@@ -33,6 +33,7 @@ class Recorder:
         self.optimization = optimization
         self.works = optimization.deferred and optimization.accelerator.num_processes == 1
         self.works = self.works and not optimization.task.writes  # what it learns has no fixed shape
+        self.works = self.works and not optimization.task.couples
         self.clear()
 
     def clear(self) -> None:

@@ -6,12 +6,13 @@ from tunekit.metrics.numbers import REGRESSION
 from tunekit.metrics.ranking import BEST, RANKED
 from tunekit.metrics.rouge import ROUGE
 from tunekit.metrics.sets import MULTILABEL
+from tunekit.metrics.similarity import SIMILARITY
 from tunekit.metrics.spans import SQUAD, best_threshold, score_span
 from tunekit.metrics.tagging import ENTITIES, entities
 
 MEASURES = {
     measure.name: measure
-    for measure in (CLASSIFICATION, ENTITIES, MULTILABEL, RANKED, REGRESSION, ROUGE, SQUAD, WORDS)
+    for measure in (CLASSIFICATION, ENTITIES, MULTILABEL, RANKED, REGRESSION, ROUGE, SIMILARITY, SQUAD, WORDS)
 }
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MULTILABEL",
     "REGRESSION",
     "ROUGE",
+    "SIMILARITY",
     "SQUAD",
     "RANKED",
     "WORDS",

@@ -142,3 +142,28 @@ classify = pipeline("image-classification", model)
 picture = Image.new("RGB", (64, 64))  # or Image.open("picture.jpg")
 print(classify(picture))
 """
+
+SIMILARITY = """\
+import torch
+from transformers import $head, AutoTokenizer
+
+model = $model
+tokenizer = AutoTokenizer.from_pretrained(model)
+network = $head.from_pretrained(model).eval()
+texts = $texts
+cut = {"truncation": True, "max_length": $max_length}
+encoded = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt", **cut)
+with torch.inference_mode():
+    hidden = network(**encoded).last_hidden_state  # (texts, tokens, hidden)
+mask = encoded["attention_mask"]
+vectors = $pooling
+vectors = torch.nn.functional.normalize(vectors, dim=-1)
+print(float(vectors[0] @ vectors[1]))
+# the same: SentenceTransformer(model).encode(texts, normalize_embeddings=True) of sentence-transformers
+"""
+
+POOLING = {
+    "cls": "hidden[:, 0]",
+    "mean": "(hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)",
+    "last": "hidden[torch.arange(len(texts)), mask.sum(1) - 1]",
+}
