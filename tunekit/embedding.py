@@ -57,8 +57,11 @@ class Writer(Protocol):
     def add(self, ids: list[Any], vectors: Vectors) -> None:
         """Write the vectors of further rows."""
 
+    def finish(self) -> None:
+        """Write what comes last."""
+
     def close(self) -> None:
-        """Finish the file."""
+        """Let go of the file, finished or not."""
 
 
 def open_encoder(name: str, given: Mapping[str, Any], say: Say) -> tuple[Task, Any]:
@@ -121,9 +124,11 @@ def write_vectors(
             rows, truncated, dimensions = rows + len(chunk), truncated + encoded.cut, vectors.shape[1]
         if writer is None:
             raise InputError(f"--input {source} has no rows; give a file with some")
-        writer.close()
+        writer.finish()
         os.replace(beside, output)
     finally:
+        if writer is not None:
+            writer.close()
         beside.unlink(missing_ok=True)
     return Summary(str(output), rows, dimensions, truncated, dtype=dtype, **task.options.model_dump())
 
@@ -159,12 +164,15 @@ class NpyFile:
         self.rows += len(vectors)
         self.file.write(np.ascontiguousarray(vectors).tobytes())
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Say how many rows there are."""
         self.file.seek(0)
         self.header()
         self.file.flush()
         os.fsync(self.file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
         self.file.close()
 
 
@@ -197,11 +205,16 @@ class ParquetFile:
             )
         self.file.write_table(table)
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Write the footer."""
         self.file.close()
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self.file is not None:
+            self.file.close()
 
 
 FORMATS: dict[str, Callable[[Path, Vectors], Writer]] = {".npy": NpyFile, ".parquet": ParquetFile}
