@@ -30,12 +30,13 @@ from tunekit.run import Run
 
 Make = Callable[..., Path]
 
-TEXT, WORDS, QA, SUMMARY, PICTURE = (
+TEXT, WORDS, QA, SUMMARY, PICTURE, NEAR = (
     "text-classification",
     "token-classification",
     "question-answering",
     "summarization",
     "image-classification",
+    "sentence-similarity",
 )
 COMMIT = "0123456789" * 4
 CARD = "---\nlicense: apache-2.0\nlanguage:\n- en\n- no\ntags:\n- exbert\n---\n\n# BERT\n"
@@ -67,6 +68,8 @@ CASES: dict[str, tuple[str, str, Callable[..., list[dict[str, Any]]], list[str]]
     "summary": (SUMMARY, "t5", tiny.documents, ["task.prefix='summarize: '", "task.max_summary=6"]),
     "continuation": (SUMMARY, "gpt2", tiny.documents, ["task.max_document=40", "task.max_summary=6"]),
     "picture": (PICTURE, "vit", tiny.pictures, []),
+    "near": (NEAR, "bert", tiny.pairs, []),
+    "near-decoder": (NEAR, "gpt2", tiny.pairs, ["task.anchor_prefix='was '"]),
 }
 
 
@@ -342,6 +345,14 @@ ASKED: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], Any
             lambda answer: answer["summary"],
         ),
     ),
+    **{
+        case: (
+            {"anchor": "Ada went to Paris.", "positive": "Ada was in Paris."},
+            lambda out: pytest.approx(out, abs=1e-4),
+            lambda answer: answer["similarity"],
+        )
+        for case in ("near", "near-decoder")
+    },
     "picture": ({"image": "black.png"}, lambda out: out[0]["label"], lambda answer: answer["label"]),
 }
 
