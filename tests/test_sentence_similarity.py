@@ -10,10 +10,14 @@ import pytest
 
 from tests import tiny
 from tests.building import difference, make_fitting, make_task
+from tests.faults.processes import results
+from tests.test_resume import stop_at
 from tunekit import workflow
 from tunekit.engine.coupling import represented
-from tunekit.errors import InputError
+from tunekit.errors import InputError, Interrupted
+from tunekit.hub.files import gather
 from tunekit.metrics.similarity import Found, score_retrieval, summarize_similarity
+from tunekit.recipe import load
 from tunekit.run import Run
 from tunekit.stats import totals
 
@@ -153,6 +157,23 @@ def test_a_step_in_pieces_draws_the_same_dropout_twice(
     assert difference(wanted, found) < 1e-9
 
 
+def test_a_stopped_run_of_steps_in_pieces_ends_as_an_uninterrupted_one(
+    checkpoint: Callable[..., Path],
+    data: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = checkpoint("bert")
+    file = tiny.recipe(tmp_path / "r.yaml", TASK, model, data(TASK), steps=6, micro_batch=5)
+    whole = workflow.finetune(file, output=tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        stop_at(patched, "step", 3)
+        with pytest.raises(Interrupted):
+            workflow.finetune(file, output=tmp_path / "stopped")
+    continued = workflow.finetune(file, output=tmp_path / "stopped")
+    assert results(continued.path) == results(whole.path)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_columns_say_which_metrics_there_are_and_which_picks_the_best(
     form: str, finished: Callable[[str], Run]
@@ -195,6 +216,13 @@ def test_the_model_folder_gives_the_vectors_of_embed_in_sentence_transformers(
     source = tiny.write_jsonl(tmp_path / "rows.jsonl", [{"text": text} for text in texts])
     workflow.embed(finished(form).path, str(source), tmp_path / "v.npy")
     assert np.abs(np.load(tmp_path / "v.npy") - encoder(form).encode(texts)).max() < 1e-5
+
+
+def test_what_sentence_transformers_reads_goes_to_the_hub(finished: Callable[[str], Run]) -> None:
+    recipe = load(finished("pairs").path / "recipe.yaml")
+    sent = {item.path for item in gather(finished("pairs"), recipe, recipe.hub)}
+    assert {"modules.json", "1_Pooling/config.json", "sentence_bert_config.json"} <= sent
+    assert "config_sentence_transformers.json" in sent
 
 
 def value(run: Run, metric: str) -> Any:

@@ -114,14 +114,9 @@ def try_ways(prepared: Prepared, model: Any, steps: Steps, *, kernels: bool) -> 
     """The faster ways that leave the model's answers to the shortest rows as they are."""
     _, shortest = np.unique(steps.encoded.lengths, return_index=True)
     sample, task = steps.collate(shortest[:TRIED]), prepared.task
-
-    def loss() -> Any:
-        """The sample's loss, or what stands for it where it is one of whole steps."""
-        return task.represent(model, sample).mean() if task.couples else task.loss(model, sample)
-
     return speed_up(
         model,
-        loss,
+        lambda: task.loss(model, sample),
         sample.get("attention_mask"),
         own_attention=prepared.recipe.model.attention is not None,
         kernels=kernels,

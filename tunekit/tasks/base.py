@@ -226,10 +226,11 @@ class Task(ABC):
         return self.measure.summarize(totals)
 
     def loss(self, model: Model, inputs: Inputs) -> Any:
-        """The mean loss over the `count` targets of a batch, shape ()."""
-        if self.couples:
-            return self.step_loss(self.represent(model, inputs), inputs)
-        return model(**inputs).loss
+        """The mean loss over the `count` targets of a batch, shape ().
+
+        Of coupled rows only a whole step has one; what stands for it here holds two ways to compute together.
+        """
+        return self.represent(model, inputs).abs().mean() if self.couples else model(**inputs).loss
 
     def represent(self, model: Model, inputs: Inputs) -> Any:
         """What `step_loss` is made of, for tasks that couple rows: one row a window, shape (windows, ...)."""
