@@ -183,6 +183,21 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_read(output: str
         embed("no-such-model", "no-such-file", tmp_path / output)
 
 
+def test_the_input_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").write_bytes(b"")
+    with pytest.raises(InputError, match="is the input itself"):
+        embed("no-such-model", str(tmp_path / "rows.parquet"), tmp_path / "rows.parquet")
+
+
+def test_a_damaged_file_of_the_checkpoint_is_named(
+    told: Callable[..., Path], rows: str, tmp_path: Path
+) -> None:
+    folder = told(["Transformer", "Pooling"])
+    (folder / "modules.json").write_text("[")
+    with pytest.raises(InputError, match="modules.json is damaged"):
+        embed(folder, rows, tmp_path / "v.npy")
+
+
 def test_a_run_without_a_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(InputError, match="has no model yet"):

@@ -133,8 +133,8 @@ def write_vectors(
     return Summary(str(output), rows, dimensions, truncated, dtype=dtype, **task.options.model_dump())
 
 
-def check_output(output: Path) -> None:
-    """Refuse a file whose name says no format that is written, or whose folder is not there.
+def check_output(output: Path, source: str) -> None:
+    """Refuse a file whose name says no format that is written, whose folder is not there, or that is read.
 
     Raises:
         InputError: it is so.
@@ -143,6 +143,8 @@ def check_output(output: Path) -> None:
         raise InputError(f"--output {output} is none of {' and '.join(FORMATS)}; name one that ends so")
     if not output.parent.is_dir() or output.is_dir():
         raise InputError(f"--output {output} is a folder, or in a folder that is not there; name another")
+    if output.exists() and Path(source).exists() and output.samefile(source):
+        raise InputError(f"--output {output} is the input itself; name another file")
 
 
 class NpyFile:

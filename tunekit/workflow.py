@@ -179,7 +179,7 @@ def embed(
     configure()
     hush()
     use_fastest_exact_fp32()
-    embedding.check_output(Path(output))
+    embedding.check_output(Path(output), source)
     task, network = embedding.open_encoder(str(model), options, out.say)
     dtype = "float16" if half else "float32"
     return embedding.write_vectors(task, network, source, Path(output), columns, dtype).document()

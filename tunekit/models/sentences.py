@@ -43,24 +43,26 @@ def said_of(checkpoint: Checkpoint, given: Container[str]) -> dict[str, Any]:
     """
     folder = checkpoint.folder
     said: dict[str, Any] = {"pooling": "last" if continues(type(checkpoint.config)) else "mean"}
-    modules = read_json(folder / "modules.json", [])
+    modules = [each for each in read_json(folder / "modules.json", []) if isinstance(each, dict)]
     if not modules:
         return said
-    kinds = [str(module.get("type", "")).rsplit(".", 1)[-1] for module in modules]
+    places = {str(each.get("type", "")).rsplit(".", 1)[-1]: str(each.get("path", "")) for each in modules}
+    kinds = list(places)
     further = [kind for kind in kinds if kind not in KNOWN]
     if further and "pooling" not in given:
         raise InputError(
             f"{checkpoint.name} makes its vectors with {listing(further)} behind the pooling, which is not "
             "computed here; choose another checkpoint, or give pooling (cls, mean or last) to do without"
         )
-    place = dict(zip(kinds, (module.get("path", "") for module in modules), strict=True)).get("Pooling")
-    if place is not None:
-        said["pooling"] = pooling_of(checkpoint.name, read_json(folder / place / "config.json", {}), given)
+    if "Pooling" in places:
+        place = folder / Path(places["Pooling"]).name  # nowhere else
+        said["pooling"] = pooling_of(checkpoint.name, read_json(place / "config.json", {}), given)
     said["normalize"] = "Normalize" in kinds
     longest = read_json(folder / "sentence_bert_config.json", {}).get("max_seq_length")
     prompts = read_json(folder / "config_sentence_transformers.json", {})
     prefix = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name"))
-    return said | ({"max_length": longest} if longest else {}) | ({"prefix": prefix} if prefix else {})
+    said |= {"max_length": longest} if isinstance(longest, int) and longest > 0 else {}
+    return said | ({"prefix": prefix} if isinstance(prefix, str) else {})
 
 
 def pooling_of(name: str, settings: Mapping[str, Any], given: Container[str]) -> str:
