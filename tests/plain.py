@@ -46,7 +46,7 @@ def written_for_text(model: Any, folder: str, row: Row, options: Row) -> str:
     return str(tokenizer.decode(model.generate(**encoded)[0], skip_special_tokens=True)).strip()
 
 
-def continued_text(model: Any, folder: str, row: Row, options: Row) -> str:
+def continued_document(model: Any, folder: str, row: Row, options: Row) -> str:
     """What the model writes behind a text."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     encoded = tokenizer(given(row, options) + options["separator"], return_tensors="pt")
@@ -79,6 +79,16 @@ def answer_of_question(model: Any, folder: str, row: Row, options: Row) -> str:
     return str(row["context"][offsets[first][0] : offsets[last][1]]).strip()
 
 
+def similarity_of_pair(model: Any, folder: str, row: Row, options: Row) -> float:
+    """The cosine of two texts' vectors."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    vectors = []
+    for text in (row["anchor"], row["positive"]):
+        hidden = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+        vectors.append({"cls": hidden[0], "mean": hidden.mean(0), "last": hidden[-1]}[options["pooling"]])
+    return float(torch.cosine_similarity(*vectors, dim=0))
+
+
 def label_of_picture(model: Any, folder: str, row: Row, options: Row) -> str:
     """The likeliest label of a picture."""
     processor = transformers.AutoImageProcessor.from_pretrained(folder)
@@ -93,6 +103,8 @@ ANSWERS = {
     "AutoModelForQuestionAnswering": answer_of_question,
     "AutoModelForSeq2SeqLM": written_for_text,
     "AutoModelForCausalLM": continued_text,
+    "AutoModelForTextEncoding": similarity_of_pair,
+    "AutoModel": similarity_of_pair,
 }
 
 if __name__ == "__main__":

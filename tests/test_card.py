@@ -31,6 +31,7 @@ from tunekit.run import Run
 Make = Callable[..., Path]
 
 TEXT, WORDS, QA, SUMMARY, PICTURE, TRANSLATION, TEXTS = (
+TEXT, WORDS, QA, SUMMARY, PICTURE, NEAR = (
     "text-classification",
     "token-classification",
     "question-answering",
@@ -38,6 +39,7 @@ TEXT, WORDS, QA, SUMMARY, PICTURE, TRANSLATION, TEXTS = (
     "image-classification",
     "translation",
     "text2text",
+    "sentence-similarity",
 )
 COMMIT = "0123456789" * 4
 CARD = "---\nlicense: apache-2.0\nlanguage:\n- en\n- no\ntags:\n- exbert\n---\n\n# BERT\n"
@@ -72,6 +74,8 @@ CASES: dict[str, tuple[str, str, Callable[..., list[dict[str, Any]]], list[str]]
     "translation": (TRANSLATION, "m2m_100", tiny.translations, ["task.max_target=6"]),
     "output": (TEXTS, "t5", tiny.exchanges, ["task.template='ask: {input}'", "task.max_output=6"]),
     "prompt": ("text-generation", "gpt2", tiny.prompts, ["task.max_length=40", "task.max_new_tokens=6"]),
+    "near": (NEAR, "bert", tiny.pairs, []),
+    "near-decoder": (NEAR, "gpt2", tiny.pairs, ["task.anchor_prefix='was '"]),
 }
 
 
@@ -353,6 +357,14 @@ ASKED: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], Any
         lambda answer: answer["translation"],
     ),
     "output": ({"input": "Where did Ada go?"}, str, lambda answer: answer["output"]),
+    **{
+        case: (
+            {"anchor": "Ada went to Paris.", "positive": "Ada was in Paris."},
+            lambda out: pytest.approx(out, abs=1e-4),
+            lambda answer: answer["similarity"],
+        )
+        for case in ("near", "near-decoder")
+    },
     "picture": ({"image": "black.png"}, lambda out: out[0]["label"], lambda answer: answer["label"]),
     "prompt": ({"prompt": "The committee met on Monday."}, str, lambda answer: answer["text"]),
 }

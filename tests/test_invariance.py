@@ -14,7 +14,10 @@ from tests import tiny
 from tests.building import difference, gradients, make_fitting
 
 CELLS = tiny.cells()
-FULL = ("token-classification", "bert")  # the cell in which memory runs out on the second process
+FULL = [  # the cells in which memory runs out on the second process
+    ("token-classification", "bert"),
+    ("sentence-similarity", "bert"),
+]
 ROWS = 32
 LIMIT = 1e-6
 OF_FAMILY = sorted({family: (task, family) for task, family in CELLS}.values())  # one task of each
@@ -66,12 +69,13 @@ def test_gradients_do_not_depend_on_the_cuts(
 ) -> None:
     fitting = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
     steps = fitting.steps
-    steps.most = ROWS
+    windows = len(steps.encoded.windows)  # of tasks that read each text of a row alone, several a row
+    steps.most = windows
     whole = gradients(fitting.optimization, steps)
     assert len(steps[0].micros) == 1
-    for most in (8, 5, 1):  # 4 x 8, an uneven cut, and one window at a time
+    for most in (8, 5, 1):  # into eights, an uneven cut, and one window at a time
         steps.most = most
-        assert len(steps[0].micros) == -(-ROWS // most)
+        assert len(steps[0].micros) == -(-windows // most)
         assert difference(whole, gradients(fitting.optimization, steps)) < LIMIT
     if len(set(steps.encoded.lengths.tolist())) == 1:  # pictures: there is no other way to cut them
         return
@@ -86,7 +90,7 @@ def test_gradients_do_not_depend_on_padding(
 ) -> None:
     family = tiny.able(task)[0]
     fitting = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
-    fitting.steps.most = ROWS
+    fitting.steps.most = len(fitting.steps.encoded.windows)
     tight = gradients(fitting.optimization, fitting.steps)
     step = fitting.steps[0]
     import torch
@@ -115,9 +119,10 @@ def shared(
         folder = root / f"{task}-{family}{way}"
         folder.mkdir()
         jobs.append([str(folder), task, str(checkpoint(family, dropout=False)), str(rows(task))])
-    full = root / f"{FULL[0]}-{FULL[1]}-full"
-    full.mkdir()
-    jobs.append([str(full), FULL[0], str(checkpoint(FULL[1], dropout=False)), str(rows(FULL[0]))])
+    for task, family in FULL:
+        full = root / f"{task}-{family}-full"
+        full.mkdir()
+        jobs.append([str(full), task, str(checkpoint(family, dropout=False)), str(rows(task))])
     (root / "jobs.json").write_text(json.dumps(jobs))
     run_on_two(root / "worker.py", str(root / "jobs.json"))
     return root
@@ -158,12 +163,17 @@ def test_gradients_of_a_model_that_is_shared_out_are_those_of_a_whole_one(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("task", "family"), FULL, ids=lambda value: value)
 def test_memory_that_runs_out_on_one_process_changes_nothing(
-    shared: Path, checkpoint: Callable[..., Path], rows: Callable[[str], Path], tmp_path: Path
+    task: str,
+    family: str,
+    shared: Path,
+    checkpoint: Callable[..., Path],
+    rows: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
     from safetensors.torch import load_file
 
-    task, family = FULL
     alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
     together = load_file(shared / f"{task}-{family}-full" / "gradients.safetensors")
     assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT

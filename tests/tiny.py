@@ -7,19 +7,24 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.tiny_models import WORDS
+from tests.tiny_models import FAMILIES as OF_TEXTS
+from tests.tiny_models import IMAGE_FAMILIES, WORDS
+
+FAMILIES = (*OF_TEXTS, *IMAGE_FAMILIES)
 
 
 def cells() -> list[tuple[str, str]]:
-    """Every task with every family that can do it, as `tunekit tasks --families` shows them."""
-    from tunekit.models.families import table
+    """Every task to train with every family that can do it, as `tunekit tasks --families` shows them."""
+    from tunekit import tasks
 
-    return [(task, family) for family, able in table().items() for task, head in able.items() if head]
+    return [(task, family) for family in FAMILIES for task in tasks.names() if family in able(task)]
 
 
 def able(task: str) -> list[str]:
     """The families that can do a task."""
-    return [family for name, family in cells() if name == task]
+    from tunekit.models.families import table
+
+    return [family for family, heads in table().items() if heads[task]]
 
 
 def reviews(count: int, *, start: int = 0) -> list[dict[str, Any]]:
@@ -100,6 +105,23 @@ def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def pairs(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Two texts of different lengths that share two words, which no two of a split do otherwise."""
+    people, things = ["Ada", "Bob"], ["film", "plot", "cast"]
+    words = ["good", "great", "fine", "bad", "poor", "dull"]
+    rows = []
+    for i in range(start, start + count):
+        person, thing = people[i % 2], things[i // 2 % 3]
+        word, filler = words[i // 6 % 6], " ".join(WORDS[5:6] * (i % 4))
+        rows.append(
+            {
+                "anchor": f"the {thing} was {word} and {person} was very {word}",
+                "positive": f"{person} was not in {filler} {word} {thing} very {word}",
+            }
+        )
+    return rows
+
+
 def pictures(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     """Noisy pictures of different sizes, whose label is their strongest colour."""
     import numpy as np
@@ -134,6 +156,7 @@ def prompts(count: int, *, start: int = 0) -> list[dict[str, Any]]:
 DATA = {
     "image-classification": pictures,
     "question-answering": questions,
+    "sentence-similarity": pairs,
     "text-classification": reviews,
     "token-classification": sentences,
     "summarization": documents,
@@ -141,6 +164,9 @@ DATA = {
     "translation": translations,
     "text-generation": prompts,
 }
+
+
+EPOCHS = {"sentence-similarity": 10}  # that are enough to learn it, where that is less than usual
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> Path:

@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Recipe",
     "compare",
+    "embed",
     "evaluate",
     "fetch",
     "finetune",
@@ -19,6 +20,7 @@ __all__ = [
 HOMES = {
     "Recipe": "tunekit.recipe",
     "compare": "tunekit.workflow",
+    "embed": "tunekit.workflow",
     "evaluate": "tunekit.workflow",
     "fetch": "tunekit.workflow",
     "finetune": "tunekit.workflow",

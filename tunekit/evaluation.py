@@ -142,6 +142,7 @@ def judge(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
     intervals = stats.estimate(statistics, task.summarize, units=units(task, rows), recount=measure.recount)
+    names = tuple(name for name in names if name in intervals)  # some need more than every row has
     found = {
         name: replace(intervals[name], value=float(values.get(name, intervals[name].value))) for name in names
     }

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunekit import evaluation
+from tunekit import embedding, evaluation
 from tunekit import recipe as recipes
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
@@ -262,3 +262,29 @@ def predict(
             for each, answer in zip(several, found, strict=True):
                 name = {"adapter": each.name} if adapters else {}
                 yield {"id": row["id"], **name, "prediction": answer}
+
+
+def embed(
+    model: str | Path,
+    source: str = "-",
+    output: str | Path = "vectors.npy",
+    columns: Mapping[str, str] | None = None,
+    *,
+    half: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Turn texts into vectors, in a .npy or .parquet file; return what was written, and how.
+
+    The model is a checkpoint's folder, `user/name[@revision]` of the Hub, or a finished run. Options are
+    `pooling`, `normalize`, `prefix` and `max_length`, by default what the checkpoint says.
+
+    Raises:
+        InputError: something given is wrong; nothing was written.
+    """
+    configure()
+    hush()
+    use_fastest_exact_fp32()
+    embedding.check_output(Path(output), source)
+    task, network = embedding.open_encoder(str(model), options, out.say)
+    dtype = "float16" if half else "float32"
+    return embedding.write_vectors(task, network, source, Path(output), columns, dtype).document()

@@ -192,7 +192,18 @@ def parquet(folder: Path) -> Path:
     return folder / "rows.parquet"
 
 
+def searches(folder: Path) -> Path:
+    """Questions with a text that answers them, and one that does not."""
+    answers = texts()
+    rows = [
+        {"query": f"who went there {i}", "positive": text, "hard_negative": answers[i - 1]}
+        for i, text in enumerate(answers)
+    ]
+    return tiny.write_jsonl(folder / "rows.jsonl", rows)
+
+
 TEXT, TOKENS = "text-classification", "token-classification"
+NEAR = "sentence-similarity"
 ANSWERS, SUMMARIES, IMAGES = "question-answering", "summarization", "image-classification"
 TRANSLATIONS, EXCHANGES = "translation", "text2text"
 SQUAD = {"question": "question", "context": "context", "answers": "answers", "id": "id"}
@@ -259,6 +270,7 @@ SHAPES = {
             family="t5",
         ),
         Shape(exchanges, EXCHANGES, {"input": "input", "output": "output"}, family="t5"),
+        Shape(searches, NEAR, {"anchor": "query", "positive": "positive", "negative": "hard_negative"}),
         Shape(parquet, TEXT, {"text": "content", "label": "label"}),
     )
 }

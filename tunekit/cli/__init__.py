@@ -3,6 +3,7 @@
 import sys
 
 from tunekit.cli import checks, compare, hub, lists, runs, starting
+from tunekit.cli import embed as embedding
 from tunekit.cli.app import app, begin
 from tunekit.console import out
 from tunekit.errors import explain
@@ -12,7 +13,7 @@ __all__ = ["app", "begin", "main"]
 
 COMMANDS = (  # in the order of --help
     *(starting.init, checks.check),
-    *(runs.finetune, runs.evaluate, runs.predict),
+    *(runs.finetune, runs.evaluate, runs.predict, embedding.embed),
     compare.compare,
     *(hub.push, hub.fetch, hub.reproduce),
     *(lists.recipes, lists.tasks, lists.schema, starting.doctor),

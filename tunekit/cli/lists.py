@@ -46,7 +46,7 @@ def tasks(
     if families:
         show_families()
         return
-    found = {name: (kinds.find(name).__doc__ or "").splitlines()[0] for name in kinds.names()}
+    found = {name: (kinds.find(name).__doc__ or "").splitlines()[0] for name in kinds.every()}
     out.result({"tasks": found}, two_columns(found))
 
 

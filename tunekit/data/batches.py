@@ -94,6 +94,14 @@ class Micro:
     keys: list[Key] | None = None  # of the windows, where their random changes are still to be made
 
 
+@dataclass(frozen=True)
+class Whole:
+    """All windows of a step, of all processes, row after row."""
+
+    windows: Index
+    inputs: Mapping[str, Any]  # those that are one number a window, as tensors
+
+
 @dataclass
 class Step:
     """What one process does in one optimizer step."""
@@ -102,6 +110,7 @@ class Step:
     rows: Index  # of all processes
     micros: list[Micro]
     total: int  # targets over all processes
+    whole: Whole | None = None  # where the task holds a step's rows against each other
 
 
 class Steps:
@@ -131,7 +140,15 @@ class Steps:
     def __getitem__(self, number: int) -> Step:
         epoch, rows, windows = number // self.per_epoch, self.rows_of(number), self.windows_of(number)
         mine = windows[share(self.encoded.lengths[windows], self.processes, self.process)]
-        return Step(number, rows, self.divide(mine, epoch), int(self.encoded.counts[windows].sum()))
+        total = int(self.encoded.counts[windows].sum())
+        return Step(number, rows, self.divide(mine, epoch), total, self.whole(windows))
+
+    def whole(self, windows: Index) -> Whole | None:
+        """All windows of a step, where the task needs to know of them."""
+        if not self.task.couples:
+            return None
+        ordered = np.sort(windows)
+        return Whole(ordered, collate(self.encoded.windows.take(ordered).singles(), 0))
 
     def position(self, number: int) -> dict[str, int]:
         """Where in the plan the step after `number` steps is, and what the plan follows from."""

@@ -22,11 +22,17 @@ def roles_of(
 ) -> dict[str, Role]:
     """The roles of a task: what is given, and with `targets` what is asked.
 
-    Of a trained model, `given` are the inputs that it learned from: all of them are needed, and no others.
+    Of a trained model, `given` are the inputs that it learned from: all of them are needed but what is spare,
+    and no others.
     """
     inputs = kind.inputs_for(options)
     if given is not None:
-        inputs = {role: replace(spec, needed=True) for role, spec in inputs.items() if role in given}
+        given = set(given)
+        inputs = {
+            role: replace(spec, needed=not spec.spare)
+            for role, spec in inputs.items()
+            if role in given or spec.spare
+        }
     return {**inputs, **(kind.targets_for(options) if targets else {})}
 
 

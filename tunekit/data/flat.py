@@ -143,6 +143,11 @@ class Windows(Sequence[Window]):
         chosen = windows if self.chosen is None else self.chosen[windows]
         return Windows(self.inputs, self.notes, self.cut, self.lost, chosen)
 
+    def singles(self) -> "Windows":
+        """The same windows with those inputs alone that are one number each."""
+        inputs = {key: column for key, column in self.inputs.items() if isinstance(column, Numbers)}
+        return Windows(inputs, [], self.cut, self.lost, self.chosen)
+
     def tokens(self) -> Index:
         """How many tokens each window is worth: as many as its longest input, (windows,)."""
         each = [column.tokens() for column in self.inputs.values()]

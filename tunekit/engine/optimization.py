@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from tunekit.data.batches import Micro, Step
+from tunekit.engine import coupling
 from tunekit.engine.exchange import Exchange
 from tunekit.fast import Fast
 from tunekit.models.precision import Precision
@@ -54,6 +55,8 @@ class Optimization:
 
         if self.exchange:
             self.exchange.begin()
+        if self.task.couples:
+            return coupling.gradients(self, step)
         total = torch.zeros((), device=self.accelerator.device)
         for number, micro in enumerate(step.micros, 1):
             if self.exchange and number == len(step.micros):

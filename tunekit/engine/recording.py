@@ -35,6 +35,7 @@ class Recorder:
         self.works = self.works and not optimization.task.writes  # what it learns has no fixed shape
         again = getattr(optimization.model, "is_activation_checkpointing", False)
         self.works = self.works and not again  # what is computed again looks at the state of randomness
+        self.works = self.works and not optimization.task.couples
         self.clear()
 
     def clear(self) -> None:

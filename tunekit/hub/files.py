@@ -19,6 +19,8 @@ MODEL = (  # of RUN/model: what from_pretrained reads
     *("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tunekit.json"),
     *("tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model"),
     *("*.jinja", "preprocessor_config.json", "processor_config.json", "adapter_config.json"),
+    *("modules.json", "1_Pooling/config.json", "sentence_bert_config.json"),
+    "config_sentence_transformers.json",
 )
 BESIDE = ("README.md", "recipe.yaml", "metrics.json", LOCK)  # of a run
 RESULTS = ".eval_results/"
@@ -67,8 +69,9 @@ def gather(run: Run, recipe: Recipe, section: HubSection) -> list[Item]:
     alone = section.adapter or run.finished_folder == run.adapter
     if alone:
         check_adapter(run)
-    files = (path for path in sorted((run.adapter if alone else run.model).iterdir()) if path.is_file())
-    items = [Item(path.name, path) for path in files if listed(path.name, MODEL)]
+    folder = run.adapter if alone else run.model
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    items = [Item(name, path) for name, path in paths.items() if path.is_file() and listed(name, MODEL)]
     items += [Item(path, text.encode()) for path, text in texts(run, recipe, section).items()]
     for item in items:
         refuse_leaks(item, run)

@@ -7,6 +7,7 @@ from tunekit.metrics.numbers import REGRESSION
 from tunekit.metrics.ranking import BEST, RANKED
 from tunekit.metrics.rouge import ROUGE
 from tunekit.metrics.sets import MULTILABEL
+from tunekit.metrics.similarity import SIMILARITY
 from tunekit.metrics.spans import SQUAD, best_threshold, score_span
 from tunekit.metrics.tagging import ENTITIES, entities
 from tunekit.metrics.texts import TEXTS
@@ -22,6 +23,7 @@ MEASURES = {
         RANKED,
         REGRESSION,
         ROUGE,
+        SIMILARITY,
         SQUAD,
         TEXTS,
         TRANSLATION,
@@ -39,6 +41,7 @@ __all__ = [
     "MULTILABEL",
     "REGRESSION",
     "ROUGE",
+    "SIMILARITY",
     "SQUAD",
     "RANKED",
     "TEXTS",

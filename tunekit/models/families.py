@@ -7,6 +7,11 @@ from tunekit import tasks
 from tunekit.errors import InputError, listing
 from tunekit.tasks.base import Task
 
+OF_TEXTS = (
+    "AutoModelForMaskedLM",
+    "AutoModelForSeq2SeqLM",
+    "AutoModelForCausalLM",
+)  # who has one reads texts
 FAMILIES = (  # that every task is tested with, by what a configuration calls its model type
     "bert",
     "roberta",
@@ -39,7 +44,7 @@ def find_head(name: str, config: Any, kind: type[Task]) -> str:
     head = head_of(type(config), kind)
     if head is None:
         able = list(able_tasks(config))
-        asked = next(each for each in tasks.names() if tasks.find(each) is kind)
+        asked = next(each for each in tasks.every() if tasks.find(each) is kind)
         raise InputError(
             f"model {name!r} ({config.model_type}) has no head for {asked}; "
             f"it can do {listing(able) if able else 'no task of tunekit'}; choose another checkpoint or task"
@@ -58,10 +63,12 @@ def head_of(config: type, kind: type[Task]) -> str | None:
     """The first of a task's heads that a family has.
 
     A family that reads in both directions can fill a mask, or has a decoder for what it writes, and cannot
-    continue a text, whatever classes it has for that.
+    continue a text, whatever classes it has for that. Every family has a body, of texts or of something else.
     """
     for head in kind.heads:
-        if config in classes(head) and not (head == "AutoModelForCausalLM" and reads_both_ways(config)):
+        both_ways = head == "AutoModelForCausalLM" and reads_both_ways(config)
+        of_others = head == "AutoModel" and not any(config in classes(each) for each in OF_TEXTS)
+        if config in classes(head) and not both_ways and not of_others:
             return head
     return None
 
@@ -71,9 +78,15 @@ def reads_both_ways(config: type) -> bool:
     return any(config in classes(head) for head in ("AutoModelForMaskedLM", "AutoModelForSeq2SeqLM"))
 
 
+def continues(config: type) -> bool:
+    """Whether a family only reads from left to right, so that the last token knows all others."""
+    both_ways = (*OF_TEXTS[:2], "AutoModelForTextEncoding")
+    return config in classes("AutoModelForCausalLM") and not any(config in classes(e) for e in both_ways)
+
+
 def able_tasks(config: Any) -> Iterator[str]:
     """The tasks that a checkpoint's family has heads for."""
-    for name in tasks.names():
+    for name in tasks.every():
         if head_of(type(config), tasks.find(name)):
             yield name
 
@@ -82,7 +95,7 @@ def table() -> dict[str, dict[str, str | None]]:
     """For each family and task the head that is used, or None where the family cannot do the task."""
     from transformers import CONFIG_MAPPING
 
-    kinds = {name: tasks.find(name) for name in tasks.names()}
+    kinds = {name: tasks.find(name) for name in tasks.every()}
     return {
         family: {name: head_of(CONFIG_MAPPING[family], kind) for name, kind in kinds.items()}
         for family in FAMILIES

@@ -138,7 +138,7 @@ def load_model(
     )
     if body_is_elsewhere(model, info):
         info = place_body(model, info, checkpoint)
-    check_body(model, info, checkpoint.name, say)
+    check_body(model, info, checkpoint.name, say, task.unread)
     fresh = {*info["missing_keys"], *(m[0] for m in info["mismatched_keys"])}
     model.new_weights = fresh
     filled = {key for key, _ in head_parameters(model)} - fresh
@@ -219,9 +219,10 @@ def place_body(model: Any, info: dict[str, Any], checkpoint: Checkpoint) -> dict
     }
 
 
-def check_body(model: Any, info: dict[str, Any], name: str, say: Say) -> None:
+def check_body(model: Any, info: dict[str, Any], name: str, say: Say, unread: tuple[str, ...] = ()) -> None:
     """Refuse a model whose body did not load, which transformers lets pass (issue 30381)."""
     head = {key for key, _ in head_parameters(model)}
+    head |= {key for key, _ in model.named_parameters() if key.startswith(unread)}
     sizes = {key: parameter.numel() for key, parameter in model.named_parameters() if key not in head}
     absent = [
         key for key in (*info["missing_keys"], *(m[0] for m in info["mismatched_keys"])) if key in sizes
@@ -292,4 +293,7 @@ def save_processor(folder: Path, task: Task, name: str, **more: Any) -> None:
         "decision": task.decision,
         **more,
     }
+    for path, content in task.companions(model).items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     (folder / "tunekit.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

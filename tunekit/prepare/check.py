@@ -16,6 +16,7 @@ from tunekit.evaluation import load_module
 from tunekit.identity import versions
 from tunekit.models.checkpoint import Checkpoint, inspect
 from tunekit.models.load import load_processor, token_limit
+from tunekit.models.sentences import suited
 from tunekit.models.weights import WEIGHTS
 from tunekit.network import offline
 from tunekit.prepare.resuming import refuse_changes
@@ -70,7 +71,7 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool, known: Data | None = Non
         checkpoint = inspect(recipe.model, kind)
         processor = load_processor(checkpoint, kind, out.say)
         limit = token_limit(checkpoint, processor)
-        options = recipe.task.options.fitted(limit, checkpoint.head)  # type: ignore[attr-defined]
+        options = suited(recipe.task.options, checkpoint, limit)
     if on_hub(recipe.data) and not offline():
         problems.raise_if_any()  # before a data set is downloaded
     with problems.collect():

@@ -241,6 +241,8 @@ def check_task(draft: Draft, problems: list[str]) -> TaskSection | None:
         return None
     try:
         kind = tasks.find(name)
+        if not kind.trainable:
+            raise InputError(f"{name} is nothing to train: {kind.untrained}")
         options = kind.Options.model_validate({key: value for key, value in section.items() if key != "name"})
         return TaskSection(name=name, options=options)
     except InputError as error:

@@ -7,10 +7,15 @@ from tunekit.errors import InputError, listing, nearest
 from tunekit.tasks.base import Task
 
 
-def names() -> list[str]:
-    """The tasks a recipe may name, in alphabetical order."""
+def every() -> list[str]:
+    """All tasks, in alphabetical order."""
     files = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(name.replace("_", "-") for name in files if not name.startswith("_") and name != "base")
+
+
+def names() -> list[str]:
+    """The tasks a recipe may name, in alphabetical order."""
+    return [name for name in every() if find(name).trainable]
 
 
 def find(name: str) -> type[Task]:
@@ -19,7 +24,7 @@ def find(name: str) -> type[Task]:
     Raises:
         InputError: no task file has that name.
     """
-    if name not in names():
+    if name not in every():
         raise InputError(f"there is no task {name!r}{nearest(name, names())}; there are {listing(names())}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     (task,) = (

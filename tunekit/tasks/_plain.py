@@ -187,3 +187,27 @@ read = tokenizer.apply_chat_template(messages, **tokens)
 written = writer.generate(input_ids=read["input_ids"], attention_mask=read["attention_mask"])
 print(tokenizer.decode(written[0][read["input_ids"].shape[1] :], skip_special_tokens=True))
 """
+SIMILARITY = """\
+import torch
+from transformers import $head, AutoTokenizer
+
+model = $model
+tokenizer = AutoTokenizer.from_pretrained(model)
+network = $head.from_pretrained(model).eval()
+texts = $texts
+cut = {"truncation": True, "max_length": $max_length}
+encoded = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt", **cut)
+with torch.inference_mode():
+    hidden = network(**encoded).last_hidden_state  # (texts, tokens, hidden)
+mask = encoded["attention_mask"]
+vectors = $pooling
+vectors = torch.nn.functional.normalize(vectors, dim=-1)
+print(float(vectors[0] @ vectors[1]))
+# the same: SentenceTransformer(model).encode(texts, normalize_embeddings=True) of sentence-transformers
+"""
+
+POOLING = {
+    "cls": "hidden[:, 0]",
+    "mean": "(hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)",
+    "last": "hidden[torch.arange(len(texts)), mask.sum(1) - 1]",
+}

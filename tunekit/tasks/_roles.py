@@ -13,7 +13,8 @@ Kind = Literal[  # of a column's values
 class Role:
     """What a column is for: its kind, the column it is usually called, and other common names.
 
-    A role that is not `needed` may be absent from the data, and then from every row. A role that stands
+    A role that is not `needed` may be absent from the data, and then from every row; one that is `spare` also
+    when a model is asked that was trained with it. A role that stands
     `instead_of` another is needed only where that one is absent. `otherwise` says what to set where a column
     holds values of another kind.
     """
@@ -22,6 +23,7 @@ class Role:
     column: str
     synonyms: tuple[str, ...] = ()
     needed: bool = True
+    spare: bool = False
     instead_of: str | None = None
     otherwise: Mapping[str, str] = field(default_factory=dict)
     separator: str | None = None  # parts the items of a list that is written as one text

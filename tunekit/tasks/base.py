@@ -13,7 +13,7 @@ The engine drives this and knows nothing else about a task.
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,10 @@ class Task(Shown, ABC):
     targets: ClassVar[dict[str, Role]] = {}  # what is asked
     labels_from: ClassVar[str | None] = None  # the role whose values are the label set
     pipeline_tag: ClassVar[str | None] = None  # what the Hub calls this kind of task, where it has a name
+    trainable: ClassVar[bool] = True  # whether a recipe may name it
+    untrained: ClassVar[str] = ""  # what to do with one that is nothing to train, as a clause
+    couples: ClassVar[bool] = False  # whether a step's rows are held against each other: see `step_loss`
+    unread: ClassVar[tuple[str, ...]] = ()  # how the names of weights begin that nothing is computed with
 
     class Options(BaseModel):
         """The settings that a recipe may give under `task:`."""
@@ -74,6 +78,13 @@ class Task(Shown, ABC):
         model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
         lengths: ClassVar[tuple[str, ...]] = ("max_length",)  # what is read, then what is taught
+        adopts: ClassVar[tuple[str, ...]] = ()  # what a checkpoint says where the user does not
+
+        def adopted(self, said: Mapping[str, Any]) -> Self:
+            """These options, and where the user says nothing what the checkpoint says."""
+            open_to = [name for name in self.adopts if name not in self.model_fields_set]
+            values = {**self.model_dump(), **{name: said[name] for name in open_to if name in said}}
+            return cast(Self, self.model_construct(_fields_set=set(self.model_fields_set), **values))
 
         def fitted(self, limit: int | None, head: str) -> Self:
             """These options for a model that reads at most `limit` tokens with a head of an Auto class.
@@ -257,8 +268,23 @@ class Task(Shown, ABC):
         return self.measure.summarize(totals)
 
     def loss(self, model: Model, inputs: Inputs) -> Any:
-        """The mean loss over the `count` targets of a batch, shape ()."""
-        return model(**inputs).loss
+        """The mean loss over the `count` targets of a batch, shape ().
+
+        Of coupled rows only a whole step has one; what stands for it here holds two ways to compute together.
+        """
+        return self.represent(model, inputs).abs().mean() if self.couples else model(**inputs).loss
+
+    def represent(self, model: Model, inputs: Inputs) -> Any:
+        """What `step_loss` is made of, for tasks that couple rows: one row a window, shape (windows, ...)."""
+        raise NotImplementedError
+
+    def step_loss(self, represented: Any, inputs: Inputs) -> Any:
+        """The loss of a whole step, shape (), for tasks that couple rows.
+
+        All its windows come row after row, whatever forwards and processes computed them; `inputs` are those
+        that are one number a window, shape (windows,).
+        """
+        raise NotImplementedError
 
     def augment(self, inputs: Inputs, keys: Sequence[tuple[int, int, int]]) -> Inputs:
         """A training batch with random changes that depend on each window's (seed, epoch, number) alone."""
@@ -289,6 +315,10 @@ class Task(Shown, ABC):
     def prepare_model(self, model: Model) -> Model:
         """Tell a loaded model what its configuration does not say. By default nothing."""
         return model
+
+    def companions(self, model: Model) -> dict[str, Any]:
+        """Further JSON files of a model folder, by path, for libraries that ask for them. By default none."""
+        return {}
 
     def plain_code(self, model: str) -> str:
         """Code that asks a model, by Hub id or folder, with transformers alone; by default it only loads."""
