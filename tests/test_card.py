@@ -30,8 +30,7 @@ from tunekit.run import Run
 
 Make = Callable[..., Path]
 
-TEXT, WORDS, QA, SUMMARY, PICTURE, TRANSLATION, TEXTS = (
-TEXT, WORDS, QA, SUMMARY, PICTURE, NEAR = (
+TEXT, WORDS, QA, SUMMARY, PICTURE, TRANSLATION, TEXTS, NEAR = (
     "text-classification",
     "token-classification",
     "question-answering",

@@ -8,10 +8,11 @@ import pytest
 
 from tests import tiny
 from tunekit import workflow
+from tunekit.console import command_line
 from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.identity import differences
 from tunekit.recipe import load
-from tunekit.run import Run, command_line
+from tunekit.run import Run
 
 TASK = "token-classification"
 

@@ -4,10 +4,12 @@ import json
 import math
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 TOKEN = re.compile(  # of the Hub, and of others that recipes and command lines come near
@@ -146,6 +148,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def command_line() -> str:
+    """The command that was given, without anything that looks like a token."""
+    words = ["tunekit", *sys.argv[1:]] if Path(sys.argv[0]).name in ("tunekit", "__main__.py") else ["python"]
+    return redact(shlex.join(words))
 
 
 out = Console()

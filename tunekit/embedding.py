@@ -118,7 +118,7 @@ def write_vectors(
     try:
         for chunk in chunks(source, task, columns):
             encoded = encode(task, chunk, targets=False)
-            vectors = np.stack(evaluation.decoded(task, model, chunk, encoded)).astype(dtype)
+            vectors = np.stack(evaluation.undecided(task, model, chunk, encoded)).astype(dtype)
             writer = writer or FORMATS[output.suffix](beside, vectors)
             writer.add([row["id"] for row in chunk], vectors)
             rows, truncated, dimensions = rows + len(chunk), truncated + encoded.cut, vectors.shape[1]

@@ -95,10 +95,14 @@ def scored(
 
 def predict(task: Task, model: Any, rows: Rows) -> list[Answer]:
     """One answer per row, in order. The rows need no targets."""
-    encoded = encode(task, rows, targets=False)
+    return [task.decide(answer) for answer in undecided(task, model, rows, encode(task, rows, targets=False))]
+
+
+def undecided(task: Task, model: Any, rows: Rows, encoded: Encoded) -> list[Answer]:
+    """The decoded answers to encoded rows, in order."""
     outputs = computed(task, model, encoded)
-    assert outputs is not None
-    return [task.decide(answer) for answer in decoded(task, rows, encoded, outputs)]
+    assert outputs is not None  # of a process alone
+    return decoded(task, rows, encoded, outputs)
 
 
 def decoded(task: Task, rows: Rows, encoded: Encoded, outputs: Outputs) -> list[Answer]:

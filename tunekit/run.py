@@ -3,9 +3,7 @@
 import fcntl
 import json
 import os
-import shlex
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from tunekit.console import as_json, redact
+from tunekit.console import as_json, command_line
 from tunekit.environment import process_index
 from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import Scores
@@ -255,12 +253,6 @@ def check_links(path: Path) -> None:
             f"output {path} leads through the symbolic link {foreign[0]}, which is another user's, or leads "
             "to another user's folder; choose another --output"
         )
-
-
-def command_line() -> str:
-    """The command that was given, without anything that looks like a token."""
-    words = ["tunekit", *sys.argv[1:]] if Path(sys.argv[0]).name in ("tunekit", "__main__.py") else ["python"]
-    return redact(shlex.join(words))
 
 
 def hold(file: TextIO, path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals, ratio
-from tunekit.metrics.numbers import correlation, score_numbers
+from tunekit.metrics.numbers import correlation, recount_ranks, score_numbers
 
 CUTS = (1, 5, 10)  # texts in which the right one is looked for
 BLOCK = 1024  # queries that are compared with all texts at a time
@@ -103,6 +103,11 @@ def summarize_similarity(totals: Totals) -> Metrics:
     return metrics
 
 
+def recount_similarity(columns: Totals, counts: NDArray[np.float64]) -> Metrics:
+    """Of scored pairs the correlation of ranks in resamples; nothing of others."""
+    return recount_ranks(columns, counts) if "rank_x" in columns else {}
+
+
 RETRIEVAL = ("mrr_at_10", *(f"recall_at_{cut}" for cut in CUTS))
 NAMES = (*RETRIEVAL, "triplet_accuracy", "spearman", "pearson")
 FIRST: Mapping[str, str] = {"pairs": "mrr_at_10", "triplets": "mrr_at_10", "scored": "spearman"}
@@ -119,6 +124,7 @@ def similarity_of(form: str) -> Measure:
         ordered,
         "number",
         score_all=score_similarities,
+        recount=recount_similarity,
     )
 
 

@@ -278,6 +278,9 @@ def save_finetuned(folder: Path, task: Task, name: str, model: Any, weights: Any
     `weights` by name are given where they are not the model's own to read.
     """
     model.save_pretrained(folder, state_dict=weights)
+    for path, content in task.companions(model).items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     save_processor(folder, task, name)
 
 
@@ -293,7 +296,4 @@ def save_processor(folder: Path, task: Task, name: str, **more: Any) -> None:
         "decision": task.decision,
         **more,
     }
-    for path, content in task.companions(model).items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     (folder / "tunekit.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

@@ -12,7 +12,6 @@ The engine drives this and knows nothing else about a task.
 
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -22,12 +21,15 @@ from pydantic import BaseModel, ConfigDict
 from tunekit import metrics
 from tunekit.errors import InputError
 from tunekit.tasks import _plain
+from tunekit.tasks._coupled import Coupled
 from tunekit.tasks._damage import Damage as Damage
 from tunekit.tasks._encodings import encodings as encodings
 from tunekit.tasks._guess import Guess, Seen, by_roles
 from tunekit.tasks._roles import Kind as Kind
 from tunekit.tasks._roles import Role as Role
 from tunekit.tasks._shown import Shown
+from tunekit.tasks._window import Corrected as Corrected
+from tunekit.tasks._window import Window as Window
 
 Example = Mapping[str, Any]  # one row of the data, keyed by role
 Inputs = Mapping[str, Any]  # a batch for the model; tensors of shape (windows, ...)
@@ -39,22 +41,7 @@ IGNORE = -100  # a label that every transformers loss skips
 FOREIGN = "foreign"  # the context in which options of a stranger are read: they name no file
 
 
-class Corrected(str):
-    """What `check` says of a row that it has put in order: worth counting, and no reason to refuse it."""
-
-
-@dataclass
-class Window:
-    """One model input cut from an example. Most examples give one window; long ones give several."""
-
-    inputs: dict[str, Any]  # for the model: padded and batched by `data.batches.collate`
-    notes: dict[str, Any] = field(default_factory=dict)  # for `target` and `decode`, never for the model
-    outputs: dict[str, Any] = field(default_factory=dict)  # the window's row of `predict`, as numpy arrays
-    cut: bool = False  # a part of the example is in no window
-    lost: bool = False  # set by `target`: the window cannot teach its example's answer, or not all of it
-
-
-class Task(Shown, ABC):
+class Task(Shown, Coupled, ABC):
     """One kind of fine-tuning. A subclass declares its heads and columns and fills in a few methods."""
 
     heads: ClassVar[
@@ -69,7 +56,6 @@ class Task(Shown, ABC):
     pipeline_tag: ClassVar[str | None] = None  # what the Hub calls this kind of task, where it has a name
     trainable: ClassVar[bool] = True  # whether a recipe may name it
     untrained: ClassVar[str] = ""  # what to do with one that is nothing to train, as a clause
-    couples: ClassVar[bool] = False  # whether a step's rows are held against each other: see `step_loss`
     unread: ClassVar[tuple[str, ...]] = ()  # how the names of weights begin that nothing is computed with
 
     class Options(BaseModel):
@@ -273,18 +259,6 @@ class Task(Shown, ABC):
         Of coupled rows only a whole step has one; what stands for it here holds two ways to compute together.
         """
         return self.represent(model, inputs).abs().mean() if self.couples else model(**inputs).loss
-
-    def represent(self, model: Model, inputs: Inputs) -> Any:
-        """What `step_loss` is made of, for tasks that couple rows: one row a window, shape (windows, ...)."""
-        raise NotImplementedError
-
-    def step_loss(self, represented: Any, inputs: Inputs) -> Any:
-        """The loss of a whole step, shape (), for tasks that couple rows.
-
-        All its windows come row after row, whatever forwards and processes computed them; `inputs` are those
-        that are one number a window, shape (windows,).
-        """
-        raise NotImplementedError
 
     def augment(self, inputs: Inputs, keys: Sequence[tuple[int, int, int]]) -> Inputs:
         """A training batch with random changes that depend on each window's (seed, epoch, number) alone."""
