@@ -190,7 +190,7 @@ def run_on_two(script: Path, *arguments: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr[-20_000:]  # the launcher's report hides the tracebacks above it
 

@@ -63,7 +63,7 @@ def launch(processes: int, jobs: list[dict[str, Any]], folder: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr[-20_000:]
     return done.stderr
