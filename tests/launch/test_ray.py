@@ -20,7 +20,7 @@ from tests import tiny
 from tests.launch.test_launcher import alive
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 500.0  # seconds that anything may take
+LIMIT = 900.0  # seconds that anything may take
 able = os.geteuid() == 0 and shutil.which("unshare") is not None and shutil.which("ip") is not None
 pytestmark = [
     pytest.mark.slow,
