@@ -46,7 +46,7 @@ def test_its_configuration_names_base_and_commit(world: World, told: dict[str, T
     assert told["finetune"].code == 0, told["finetune"].err
     config = json.loads((world.folder / "adapted" / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == BASE
-    assert config["revision"] == world.hub.repo(BASE).branches["main"]
+    assert config["revision"] == world.hub.repo(BASE).branches["main"].oid
 
 
 def test_a_pushed_adapter_answers_as_the_merged_model(told: dict[str, Told]) -> None:
