@@ -14,6 +14,7 @@ from tests import tiny
 from tests.building import difference, gradients, make_fitting, make_task, quiet
 from tunekit import workflow
 from tunekit.console import out
+from tunekit.doctor.invariance import compare_cuts
 from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.evaluation import predict
 from tunekit.finish import same
@@ -109,6 +110,15 @@ def test_gradients_of_an_adapter_do_not_depend_on_the_cuts(
     whole = gradients(fitting.optimization, fitting.steps)
     fitting.steps.most = 5
     assert difference(whole, gradients(fitting.optimization, fitting.steps)) < 1e-6
+
+
+def test_the_doctor_looks_at_steps_of_an_adapter(
+    checkpoint: Make, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    file = tiny.recipe(tmp_path / "tiny.yaml", TASK, checkpoint("bert"), data(TASK))
+    cuts = compare_cuts(load(file, ["adapter=lora"]))
+    assert cuts.trainer and not cuts.obstacle
+    assert max(cut.difference for cut in cuts.ours) < 1e-6
 
 
 @pytest.mark.parametrize("overrides", [[], ["adapter=lora"], ["train.unfreeze=1"]], ids=str)

@@ -46,14 +46,16 @@ def test_its_configuration_names_base_and_commit(world: World, told: dict[str, T
     assert told["finetune"].code == 0, told["finetune"].err
     config = json.loads((world.folder / "adapted" / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == BASE
-    assert config["revision"] == world.hub.commits(BASE)[0]
+    assert config["revision"] == world.hub.repo(BASE).branches["main"].oid
 
 
 def test_a_pushed_adapter_answers_as_the_merged_model(told: dict[str, Told]) -> None:
     merged, alone = told["merged"].lines(), told["predict"].lines()
     for one, other in zip(merged, alone, strict=True):
         assert one["prediction"]["label"] == other["prediction"]["label"]
-        assert one["prediction"]["scores"] == pytest.approx(other["prediction"]["scores"], abs=1e-5)
+        assert one["prediction"]["probabilities"] == pytest.approx(
+            other["prediction"]["probabilities"], abs=1e-5
+        )
 
 
 def test_several_pushed_adapters_answer_in_turn(told: dict[str, Told]) -> None:

@@ -2,7 +2,8 @@
 
 1. Only safetensors and JSON are read and written; nothing is unpickled (`test_calls`, `test_code`).
 2. Code is refused literally; of `.bin` files only weights are read (`test_calls`, `test_code`).
-3. A configuration cannot choose code, an adapter or quantization (`test_calls`, `test_code`).
+3. A configuration, also that of an adapter, cannot choose code, an adapter or quantization (`test_calls`,
+   `test_code`, `tests/test_adapters.py`).
 4. Versions with known holes cannot be installed (`test_calls`).
 5. A run tells which weights it began from (`test_origin`).
 6. Recipes hold no bombs (`tests/recipe/test_reading.py`, `tests/test_bad_input.py`).

@@ -20,6 +20,7 @@ CHOSEN = {  # arguments of from_pretrained, and what is unpacked into them; none
     *("config", "dtype", "ignore_mismatched_sizes", "output_loading_info", "revision", "trust_remote_code"),
     *("checkpoint.origin()", "words", "kind.processor_options"),
     "{'attn_implementation': attention} if attention else {}",
+    "quantized(bits, auto, config) if bits else {}",  # bits are the recipe's
 }
 SHELLS = ("system", "popen", "exec", "spawn", "startfile")  # as functions of os begin
 

@@ -10,6 +10,7 @@ from tunekit.engine import Fitting
 from tunekit.errors import first_line
 from tunekit.models.load import load_model
 from tunekit.prepare import Prepared
+from tunekit.prepare.trained import choose_trained
 from tunekit.tasks._forms import several_hot
 from tunekit.tasks.base import Inputs, Model, Task, Window
 
@@ -30,13 +31,14 @@ class Trainer:
         self.device, self.dtype = optimization.accelerator.device, optimization.model.dtype
         self.windows = len(fitting.steps.encoded.windows)
         self.obstacle = ""
-        self.model = load_model(
+        plain = load_model(
             prepared.checkpoint,
             prepared.task,
             lambda _: None,
             attention=prepared.recipe.model.attention,
             dropout=None,
         )
+        self.model, _ = choose_trained(prepared.recipe, plain, prepared.task, prepared.checkpoint)
         self.model.load_state_dict(optimization.model.state_dict())
         self.model.to(self.device, self.dtype).eval()
         self.model.train = lambda mode=True: self.model  # nothing random, whoever asks for it
