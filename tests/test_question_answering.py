@@ -13,7 +13,7 @@ import pytest
 from tests import tiny, tiny_models
 from tests.building import make_task, taught_windows
 from tests.test_models import loaded
-from tunekit import workflow
+from tunekit import tasks, workflow
 from tunekit.data.batches import collate
 from tunekit.data.windows import encode
 from tunekit.evaluation import evaluate, predict
@@ -410,3 +410,11 @@ def test_plain_transformers_in_a_fresh_process_gives_the_same_answers(unanswerab
     )
     assert len(rows) > 2
     assert json.loads(done.stdout) == wanted
+
+
+def test_a_report_parts_questions_by_the_words_of_their_answer() -> None:
+    kind = tasks.find("question-answering")
+    task = kind(kind.Options(), None)
+    answers = [["one"], ["two words"], ["four words at least"], ["nine " * 9], []]
+    found = [task.groups({}, right).get("words of the answer") for right in answers]
+    assert found == ["1 word", "2 to 3 words", "4 to 8 words", "9 words or more", None]

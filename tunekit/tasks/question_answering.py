@@ -1,6 +1,7 @@
 """Question answering: the span of a context that answers a question, or that there is none."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -279,11 +280,13 @@ class QuestionAnswering(Task):
 
     def groups(self, example: Example, reference: Any) -> Mapping[str, str]:
         """By whether there is an answer, and by how long the first right one is."""
-        words = len(reference[0].split()) if reference else 0
-        longest = next((most for most in ANSWER_WORDS if words <= most), None)
-        length = f"up to {longest} words" if longest else f"more than {ANSWER_WORDS[-1]} words"
-        known = {"answer": "there is one" if reference else "there is none"}
-        return known | ({"length of the answer": "1 word" if words == 1 else length} if reference else {})
+        if not reference:
+            return {"answer": "there is none"}
+        words = len(reference[0].split())
+        bounds = zip((1, *(most + 1 for most in ANSWER_WORDS)), (*ANSWER_WORDS, math.inf), strict=True)
+        low, high = next((low, high) for low, high in bounds if words <= high)
+        length = f"{low} to {high} words" if high < math.inf else f"{low} words or more"
+        return {"answer": "there is one", "words of the answer": length if high > 1 else "1 word"}
 
     def model_options(self) -> dict[str, Any]:
         return {"num_labels": 2}  # a start and an end
