@@ -4,6 +4,7 @@
     python benchmarks/intervals.py alarms --repeats 2000
     python benchmarks/intervals.py power --repeats 1000
     python benchmarks/intervals.py seconds
+    python benchmarks/intervals.py coverage --only entities
 
 Answers are drawn from populations whose metrics are known. For alarms two systems are drawn from the same
 population, independently or with a share of their answers in common; for power the second one is better.
@@ -24,7 +25,7 @@ from tunekit.metrics import labels, numbers, rouge, spans, tagging
 from tunekit.stats.bootstrap import bootstrap
 from tunekit.stats.intervals import interval
 
-POPULATION, ROWS = 200_000, 300
+POPULATION, MANY, ROWS = 200_000, 10_000, 300
 Array = NDArray[np.float64]
 Generator = np.random.Generator
 
@@ -156,10 +157,12 @@ def populations() -> Iterator[tuple[str, Scores, tuple[str, ...]]]:
     yield "numbers, 0.95", of_numbers(generator, 0.95, many), ("pearson", "spearman")
 
 
-def coverage(repeats: int) -> None:
+def coverage(repeats: int, only: str) -> None:
     """How often the interval of a sample has the population's value inside."""
     print("| answers | metric | true | 50 | 200 | 1,000 |\n|---|---|---|---|---|---|")
     for name, scores, wanted in populations():
+        if only not in name:
+            continue
         scores = scores.only(wanted)
         units = len(scores.rows) if scores.unit is None else int(scores.unit[-1]) + 1
         shares = {metric: [] for metric in wanted}  # type: dict[str, list[float]]
@@ -235,10 +238,12 @@ COUPLES: dict[str, tuple[Couple, tuple[str, ...], float]] = {  # metrics, and an
 }
 
 
-def alarms(repeats: int) -> None:
+def alarms(repeats: int, only: str) -> None:
     """How often two systems of equal quality are told apart on 300 examples."""
     print("| answers | shared | metric | told apart |\n|---|---|---|---|")
     for name, (draw, metrics, _) in COUPLES.items():
+        if only not in name:
+            continue
         for shared in (0.0, 0.8):
             found = told_apart(draw, metrics, ROWS, shared, 0.0, repeats)
             for metric, share in found.items():
@@ -258,27 +263,32 @@ def told_apart(
     return {metric: hit / repeats for metric, hit in hits.items()}
 
 
-def power(repeats: int) -> None:
+def power(repeats: int, only: str) -> None:
     """How often a difference is found with as many examples as compare says that it takes for 80 %."""
     print("| answers | shared | metric | difference | examples needed | found |\n|---|---|---|---|---|---|")
     for name, (draw, metrics, more) in COUPLES.items():
+        if only not in name:
+            continue
         for shared in (0.0, 0.8):
-            large = draw(np.random.default_rng(0), 20_000, shared, more)
-            truth = stats.paired(*(side.pick(np.arange(20_000)) for side in large))
+            large = draw(np.random.default_rng(0), 2 * POPULATION, shared, more)
+            some = [side.only(metrics).pick(np.arange(MANY)) for side in large]
+            found = stats.paired(some[0], some[1])
             for metric in metrics:
-                size = stats.needed(truth[metric], 20_000)
+                value = large[1].truth[metric] - large[0].truth[metric]
+                size = stats.needed(replace(found[metric], value=value), MANY)
                 assert size is not None
                 share = told_apart(draw, (metric,), size, shared, more, repeats)[metric]
-                value = truth[metric].value
                 print(
                     f"| {name} | {shared:.0%} | {metric} | {value:.4f} | {size:,} | {share:.1%} |", flush=True
                 )
 
 
-def seconds(_: int) -> None:
+def seconds(_: int, only: str) -> None:
     """What 10,000 rows take, in seconds of one core."""
     print("| answers | seconds |\n|---|---|")
     for name, scores, _metrics in populations():
+        if only not in name:
+            continue
         units = 10_000 if scores.unit is None else 2_000
         sample = scores.pick(np.arange(units))
         began = time.process_time()
@@ -294,8 +304,9 @@ def main() -> None:
     questions = {each.__name__: each for each in (coverage, alarms, power, seconds)}
     parser.add_argument("question", choices=list(questions))
     parser.add_argument("--repeats", type=int, default=1000)
+    parser.add_argument("--only", default="", help="the answers whose name has this in it")
     arguments = parser.parse_args()
-    questions[arguments.question](arguments.repeats)
+    questions[arguments.question](arguments.repeats, arguments.only)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,13 @@ def test_something_parts_question_and_context(family: str, checkpoint: Make) -> 
     assert between == "\n" or between in task.processor.all_special_tokens
 
 
+def test_questions_on_one_context_are_one_unit_for_intervals() -> None:
+    kind = tasks.find(NAME)
+    task = kind(kind.Options(), None)
+    first, again, other = row("Bob went to Rome", "Rome"), row("Bob went to Rome", "Bob"), row("Bob", "Bob")
+    assert task.unit(first) == task.unit(again) != task.unit(other)
+
+
 def test_an_answer_that_no_window_shows_whole_is_counted(checkpoint: Make) -> None:
     task = make_task(NAME, checkpoint("bert"), [], max_length=16, stride=0)
     rows = [row(LONG, LONG[:120]), row(LONG, "Rome")]

@@ -137,9 +137,14 @@ def judged_by(file: Path) -> tuple[str | None, Task | None]:
     for folder in file.absolute().parents[1:4]:  # the run, or one that was scored on other data
         facts = folder / "model" / "tunekit.json"
         if facts.is_file():
-            said = json.loads(facts.read_text(encoding="utf-8"))
-            kind = tasks.find(said["task"])
-            return said["task"], kind(kind.Options.model_validate(said["options"]), None, said["labels"])
+            try:
+                said = json.loads(facts.read_text(encoding="utf-8"))
+                kind = tasks.find(said["task"])
+                return said["task"], kind(kind.Options.model_validate(said["options"]), None, said["labels"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"{facts} is damaged ({first_line(error)}); take the folder from its run"
+                ) from None
     return None, None
 
 
