@@ -1,7 +1,6 @@
 """Question answering: the span of a context that answers a question, or that there is none."""
 
 import hashlib
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -12,7 +11,7 @@ from pydantic import Field
 
 from tunekit import metrics
 from tunekit.tasks import _plain
-from tunekit.tasks._answers import columns_of, found_in, share_found
+from tunekit.tasks._answers import answer_groups, columns_of, found_in, share_found
 from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, limit_of
 from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks._shown import Mark
@@ -32,7 +31,6 @@ from tunekit.tasks.base import (
 
 MOST_ANSWERS = 0.5  # share of answers that must stand in their contexts for data to be meant for this
 WRITTEN = "answers in words of their own are no task yet: choose another task with --task NAME"
-ANSWER_WORDS = (1, 3, 8)  # that part answers of different lengths in reports
 OURS = ("context_mask", "null_position", "start_positions", "end_positions")  # inputs that no model gets
 
 
@@ -280,13 +278,7 @@ class QuestionAnswering(Task):
 
     def groups(self, example: Example, reference: Any) -> Mapping[str, str]:
         """By whether there is an answer, and by how long the first right one is."""
-        if not reference:
-            return {"answer": "there is none"}
-        words = len(reference[0].split())
-        bounds = zip((1, *(most + 1 for most in ANSWER_WORDS)), (*ANSWER_WORDS, math.inf), strict=True)
-        low, high = next((low, high) for low, high in bounds if words <= high)
-        length = f"{low} to {high} words" if high < math.inf else f"{low} words or more"
-        return {"answer": "there is one", "words of the answer": length if high > 1 else "1 word"}
+        return answer_groups(reference)
 
     def model_options(self) -> dict[str, Any]:
         return {"num_labels": 2}  # a start and an end
