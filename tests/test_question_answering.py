@@ -417,3 +417,11 @@ def test_plain_transformers_in_a_fresh_process_gives_the_same_answers(unanswerab
     )
     assert len(rows) > 2
     assert json.loads(done.stdout) == wanted
+
+
+def test_a_report_parts_questions_by_the_words_of_their_answer() -> None:
+    kind = tasks.find("question-answering")
+    task = kind(kind.Options(), None)
+    answers = [["one"], ["two words"], ["four words at least"], ["nine " * 9], []]
+    found = [task.groups({}, right).get("words of the answer") for right in answers]
+    assert found == ["1 word", "2 to 3 words", "4 to 8 words", "9 words or more", None]

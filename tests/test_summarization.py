@@ -18,6 +18,7 @@ from tunekit.models.checkpoint import inspect
 from tunekit.models.load import load_model, load_processor
 from tunekit.recipe import ModelSection
 from tunekit.stats import totals
+from tunekit.tasks._summaries import share_copied
 from tunekit.tasks.base import IGNORE
 
 Checkpoint = Callable[..., Path]
@@ -186,3 +187,10 @@ def test_lengths_that_the_model_cannot_take_are_refused(asked: dict[str, int]) -
 def test_a_prefix_that_leaves_no_room_for_a_document_is_refused(family: str, checkpoint: Checkpoint) -> None:
     with pytest.raises(InputError, match="leaves no room for a document"):
         prepared(checkpoint(family), prefix="was fine " * 30)
+
+
+def test_the_share_that_is_copied_counts_runs_of_three_words() -> None:
+    document = "the cast was great and the film was dull"
+    assert share_copied("the cast was great", document) == 1.0
+    assert share_copied("the cast was dull", document) == 0.5
+    assert share_copied("a film", document) == 0.0

@@ -110,3 +110,25 @@ def test_scores_of_other_data_have_a_report_too(run_of: RunOf, tmp_path: Path) -
     rows = tiny.write_jsonl(tmp_path / "new.jsonl", tiny.reviews(8, start=200))
     folder, _ = workflow.evaluate(run_of(TASK).path, f"data={rows}", output=tmp_path / "scores")
     assert "new.jsonl" in (folder / "report.html").read_text()
+
+
+ANSWERS = {
+    "multi-label": ({"labels": ["a"], "probabilities": {"a": 0.9, "b": 0.2}}, ["b"]),
+    "regression": ({"value": 1.5}, 4.0),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_answers_of_other_forms_are_shown_beside_the_right_ones(kind: str, subject: Subject) -> None:
+    answer, right = ANSWERS[kind]
+    task = type(subject.task)(type(subject.task.options)(kind=kind), None, ["a", "b"])
+    rows = [{"id": n, "text": f"row {n}", task.form.role: right} for n in range(8)]  # type: ignore[attr-defined]
+    scores = task.statistics([answer] * 8, [right] * 8)
+    found = [
+        {"id": n, "prediction": answer, "reference": right, "scores": each} for n, each in enumerate(scores)
+    ]
+    file = subject.run.path / "predictions" / "validation.jsonl"
+    file.write_text("".join(as_json(row) + "\n" for row in found))
+    text = run_page(replace(subject, task=task, splits={"validation": rows}))
+    assert "Worst examples" in text
+    assert "row 7" in text

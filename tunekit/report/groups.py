@@ -36,7 +36,13 @@ def parted(scored: Scored) -> Iterator[tuple[str, list[Group]]]:
         for title, name in scored.task.groups(line.example, line.reference).items():
             titles.setdefault(title, {}).setdefault(name, []).append(line)
     for title, groups in titles.items():
-        yield title, sorted(groups.items())
+        yield title, sorted(groups.items(), key=lambda group: in_order(group[0]))
+
+
+def in_order(name: str) -> tuple[int, str]:
+    """What groups are sorted by: the number that their name begins with, if it does."""
+    first = name.partition(" ")[0]
+    return (int(first) if first.isdecimal() else 0), name
 
 
 def by_length(scored: Scored) -> list[Group]:

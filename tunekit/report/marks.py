@@ -42,7 +42,7 @@ def between(text: str, *, first: bool) -> list[Piece]:
     most = AROUND if first else 2 * AROUND
     if len(text) <= most:
         return [Piece(text)] if text else []
-    tail = text[-AROUND:].lstrip()
+    tail = text[-AROUND:].partition(" ")[2] or text[-AROUND:]  # from a whole word on
     return [Piece(("…" if first else text[:AROUND].rstrip() + GAP) + tail)]
 
 

@@ -1,12 +1,15 @@
 """Answers to questions: where they stand in their contexts, and columns that hold them."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tunekit.errors import cut
 from tunekit.tasks._guess import Column, Seen
 from tunekit.tasks._roles import Role
 from tunekit.tasks.base import Corrected
+
+ANSWER_WORDS = (1, 3, 8)  # that part answers of different lengths
 
 
 def found_in(context: str, text: str, start: int | None) -> tuple[int | None, str]:
@@ -80,3 +83,14 @@ def texts_of(value: Any) -> Iterator[str]:
             yield from texts_of(item)
     elif isinstance(value, dict):
         yield from texts_of(value.get("text"))
+
+
+def answer_groups(answers: Sequence[str]) -> dict[str, str]:
+    """What parts questions in reports: whether there is an answer, and how long the first right one is."""
+    if not answers:
+        return {"answer": "there is none"}
+    words = len(answers[0].split())
+    bounds = zip((1, *(most + 1 for most in ANSWER_WORDS)), (*ANSWER_WORDS, math.inf), strict=True)
+    low, high = next((low, high) for low, high in bounds if words <= high)
+    length = f"{low} to {high} words" if high < math.inf else f"{low} words or more"
+    return {"answer": "there is one", "words of the answer": length if high > 1 else "1 word"}

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tunekit import metrics
 from tunekit.tasks import _plain
-from tunekit.tasks._answers import columns_of, found_in, share_found
+from tunekit.tasks._answers import answer_groups, columns_of, found_in, share_found
 from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, limit_of
 from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks._shown import Mark
@@ -31,7 +31,6 @@ from tunekit.tasks.base import (
 
 MOST_ANSWERS = 0.5  # share of answers that must stand in their contexts for data to be meant for this
 WRITTEN = "answers in words of their own are no task yet: choose another task with --task NAME"
-ANSWER_WORDS = (1, 3, 8)  # that part answers of different lengths in reports
 OURS = ("context_mask", "null_position", "start_positions", "end_positions")  # inputs that no model gets
 
 
@@ -279,11 +278,7 @@ class QuestionAnswering(Task):
 
     def groups(self, example: Example, reference: Any) -> Mapping[str, str]:
         """By whether there is an answer, and by how long the first right one is."""
-        words = len(reference[0].split()) if reference else 0
-        longest = next((most for most in ANSWER_WORDS if words <= most), None)
-        length = f"up to {longest} words" if longest else f"more than {ANSWER_WORDS[-1]} words"
-        known = {"answer": "there is one" if reference else "there is none"}
-        return known | ({"length of the answer": "1 word" if words == 1 else length} if reference else {})
+        return answer_groups(reference)
 
     def model_options(self) -> dict[str, Any]:
         return {"num_labels": 2}  # a start and an end
