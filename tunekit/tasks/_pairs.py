@@ -79,6 +79,6 @@ def input_and_output(seen: Seen, roles: Mapping[str, Role]) -> Guess | None:
         {"input": given.name, "output": wanted.name, **({"context": context.name} if context else {})},
         f"{given.name!r} holds {given.describe()}, and {wanted.name!r} {wanted.describe()}",
         {"template": ""},
-        lengths={"max_input": read[0], "max_output": wrote[0]},
-        notes={"max_input": read[1], "max_output": wrote[1]},
+        lengths={"max_input": read[0], **({"max_output": wrote[0]} if wanted.lengths else {})},
+        notes={"max_input": read[1], **({"max_output": wrote[1]} if wanted.lengths else {})},
     )
