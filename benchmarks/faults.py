@@ -31,6 +31,7 @@ KINDS = {  # task: family, and what makes its steps random or divided
     "image-classification": ("vit", ["task.crop=0.5", "task.flip=true"]),
     "token-classification": ("electra", []),
     "summarization": ("t5", []),
+    "text-classification-lora": ("gpt2", ["adapter=lora", "adapter.dropout=0.1"]),
 }
 WORKERS = (0, 2)
 
@@ -65,6 +66,7 @@ def prepare(folder: Path, server: Server, task: str, workers: int) -> Trial:
     torch.manual_seed(0)
     folder.mkdir()
     family, overrides = KINDS[task]
+    task = task.removesuffix("-lora")
     make = tiny_models.FAMILIES.get(family) or getattr(tiny_models, family)
     model = make(folder / "model")
     rows = tiny.dataset(folder / "data", task)
@@ -77,7 +79,9 @@ def prepare(folder: Path, server: Server, task: str, workers: int) -> Trial:
         if process.wait() != 0:
             sys.exit(f"the whole run of {task} failed: {process.said}")
         seconds = time.monotonic() - start
-    return Trial(Row(task, workers), command, folder, results(folder / "whole"), seconds)
+    return Trial(
+        Row(folder.name.rsplit("-", 1)[0], workers), command, folder, results(folder / "whole"), seconds
+    )
 
 
 def last_logged(run: Path) -> int:

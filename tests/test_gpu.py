@@ -175,3 +175,23 @@ def test_a_run_continues_on_a_gpu_with_the_same_losses(make: Callable[..., Fitti
     fit(parts)
     assert len(losses(whole)) == 6
     assert losses(parts) == pytest.approx(losses(whole), abs=1e-4)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_an_adapter_beside_quantized_weights_is_trained_and_merged_into_whole_ones(
+    bits: int, checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    from tunekit import workflow
+
+    file = tiny.recipe(tmp_path / "tiny.yaml", TASK, checkpoint("llama"), data(TASK), steps=4)
+    run = workflow.finetune(
+        file,
+        "adapter.kind=lora",
+        f"adapter.bits={bits}",
+        "train.optimizer=adamw-8bit",
+        output=tmp_path / "run",
+    )
+    assert run.status == "finished"
+    found = json.loads((run.adapter / "adapter_config.json").read_text())
+    assert found["peft_type"] == "LORA" and (run.model / "model.safetensors").is_file()

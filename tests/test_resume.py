@@ -235,8 +235,18 @@ def plain_texts(count: int, *, start: int = 0) -> list[dict[str, Any]]:
         (TASK, "bert", with_any_labels, ["task.kind=multi-label"]),
         ("image-classification", "vit", tiny.pictures, []),
         ("text-generation", "llama", plain_texts, ["task.max_length=16"]),
+        (TASK, "gpt2", tiny.reviews, ["adapter=dora", "adapter.dropout=0.1"]),
+        (TASK, "bert", tiny.reviews, ["train.unfreeze=1", "train.gradient_checkpointing=true"]),
     ],
-    ids=["summarization", "no answer", "multi-label", "image-classification", "texts in chunks"],
+    ids=[
+        "summarization",
+        "no answer",
+        "multi-label",
+        "image-classification",
+        "texts in chunks",
+        "adapter",
+        "unfrozen",
+    ],
 )
 def test_a_run_of_any_task_continues_with_its_decision(
     task: str,

@@ -172,7 +172,7 @@ def test_a_section_that_is_none_is_told_its_keys(tmp_path: Path, value: str) -> 
 def test_an_unknown_key_is_named_with_the_nearest_and_all_there_are(tmp_path: Path) -> None:
     assert problems(tmp_path, f"{HEAD}trian: {{epochs: 1}}") == [
         "r.yaml:4: trian is an unknown key; did you mean 'train'?; "
-        "the keys of a recipe are task, model, data, train, metrics, hub: correct or remove it"
+        "the keys of a recipe are task, model, data, train, adapter, metrics, hub: correct or remove it"
     ]
 
 

@@ -131,9 +131,13 @@ def count_weights(model: Any, section: AdapterSection) -> int:
         return int(section.tokens * config.hidden_size * depth)
     places = find_places(model, section)
     whole = sum(p.numel() for name in places.whole for p in model.get_submodule(name).parameters())
-    shapes = [sizes(model.get_submodule(name)) for name in places.targets]
-    each = [section.rank * sum(shape) if section.rank else max(shape) for shape in shapes]
-    return int(whole + sum(each))
+    for name in places.targets:
+        taken, given = sizes(model.get_submodule(name))
+        if section.rank is None:
+            whole += taken if name in places.inner else given
+        else:
+            whole += section.rank * (taken + given) + (given if section.kind == "dora" else 0)
+    return int(whole)
 
 
 def repeated_layers(model: Any) -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,8 @@
 """The section of a recipe that asks for an adapter: few weights that are trained beside frozen ones."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tunekit.recipe.base import Count, Section, Share
 
@@ -11,6 +11,13 @@ Kind = Literal["lora", "dora", "rslora", "ia3", "prompt", "prefix"]
 LOW_RANK = ("lora", "dora", "rslora")
 VIRTUAL = ("prompt", "prefix")  # kinds that put tokens of their own before what the model reads
 SCALE = 2.0  # what a low-rank update is multiplied with, where the recipe gives no alpha
+
+
+def four_or_eight(value: Any) -> int:
+    """Accept 4 or 8, as YAML or a command line writes them."""
+    if str(value) not in ("4", "8"):
+        raise ValueError("give 4 or 8")
+    return int(value)
 
 
 class AdapterSection(Section):
@@ -42,7 +49,7 @@ class AdapterSection(Section):
         description="layers, by the end of their names or a pattern; by default all of attention and MLP",
     )
     tokens: Count | None = Field(None, description="virtual tokens of prompt and prefix; 20 by default")
-    bits: Literal[4, 8] | None = Field(
+    bits: Annotated[Literal[4, 8], BeforeValidator(four_or_eight)] | None = Field(
         None, description="keep the frozen weights in so many bits; needs a GPU and the extra quantization"
     )
 

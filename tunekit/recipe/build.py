@@ -28,6 +28,8 @@ MAIN_KEYS = {
 BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of another key makes meaningless
     ("data", "path"): (("data", "splits"), ("data", "columns"), ("data", "config"), ("data", "revision")),
     ("model", "name"): (("model", "revision"),),
+    ("adapter",): (("train", "learning_rate"),),
+    ("adapter", "kind"): (("train", "learning_rate"),),
     ("train", "steps"): (("train", "epochs"),),
     ("train", "epochs"): (("train", "steps"),),
 }
@@ -167,7 +169,8 @@ def override(draft: Draft, settings: Iterable[Setting], say: Callable[[str], Non
         ]
         if dropped and place[0] in MAIN_KEYS:
             names = listing(".".join(other) for other in dropped)
-            say(f"{argument} drops {names} of the recipe, which belong to the former {place[0]}")
+            former = "way of training" if place[0] == "adapter" else place[0]
+            say(f"{argument} drops {names} of the recipe, which belong to the former {former}")
     for place, value, argument in settings:
         draft.set(place, value, argument)
     return draft
@@ -196,7 +199,8 @@ def parse(argument: str) -> Setting:
     value = read_value(text, argument)
     if secrets := list(secrets_in(value, place)):
         raise InputError([refusal("on the command line", secret) for secret in secrets])
-    if len(place) == 1 and place[0] in MAIN_KEYS and isinstance(value, str | int | float):
+    off = place == ("adapter",) and value is None
+    if len(place) == 1 and place[0] in MAIN_KEYS and not isinstance(value, dict) and not off:
         place = (place[0], MAIN_KEYS[place[0]])
     return place, value, argument
 
