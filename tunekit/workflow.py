@@ -11,7 +11,7 @@ from tunekit.checkpoint import Saved
 from tunekit.console import out
 from tunekit.data.streams import stream
 from tunekit.engine import Fitting, StopSignals, fit
-from tunekit.environment import configure, hush
+from tunekit.environment import configure, hush, process_index
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
@@ -47,6 +47,7 @@ def finetune(
         Diverged: the loss or a gradient is not finite.
     """
     configure()
+    out.speaks = out.speaks and process_index() == 0
     settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
