@@ -13,7 +13,7 @@ from tunekit.console import out
 from tunekit.data.load import Data
 from tunekit.data.streams import stream
 from tunekit.engine import StopSignals, fit
-from tunekit.environment import configure, hush
+from tunekit.environment import configure, hush, process_index
 from tunekit.errors import InputError
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
@@ -64,6 +64,7 @@ def finetune(
         Diverged: the loss or a gradient is not finite.
     """
     configure()
+    out.speaks = out.speaks and process_index() == 0
     settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
     refuse_several(settings)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)

@@ -102,6 +102,7 @@ def test_a_wrong_timeout_is_refused(seconds: float, monkeypatch: pytest.MonkeyPa
             "10.0.0.2 closed the connection",
         ),
         ("[gloo/unbound_buffer.cc:78] Timed out waiting 5000ms for recv", "no answer within 5 s"),
+        ("[gloo/pair.cc:537] Read error [10.0.0.2]:3488: Connection reset", "10.0.0.2 closed the connection"),
         ("[gloo] 1/2 clients joined.", "only 1 of 2 processes came"),
         ("[gloo] something new", "something new"),
     ],

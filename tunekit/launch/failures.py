@@ -109,5 +109,7 @@ def failed(failure: Failure, count: int, restarts: int) -> Failed:
             raised.add_note(f"in process {failure.rank}:\n{failure.trace}")
         return raised
     again = f" after {restarts} restarts" if restarts > 1 else " after a restart" if restarts else ""
-    advice = "give the machine more memory or lower train.micro_batch; the same command continues from the "
-    return Failed(f"{sentence(failure, count)}{again}; {advice}last checkpoint", ENVIRONMENT)
+    starved = failure.code == -signal.SIGKILL
+    advice = "give the machine more memory or lower train.micro_batch; " if starved else ""
+    what = f"{sentence(failure, count)}{again}"
+    return Failed(f"{what}; {advice}the same command continues from the last checkpoint", ENVIRONMENT)

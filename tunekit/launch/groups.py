@@ -19,6 +19,7 @@ PATIENCE = "TUNEKIT_TIMEOUT"  # variable: seconds that processes wait for each o
 USUAL = 600.0  # seconds
 REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo say, and what that means
     (r"Connection closed by peer \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
+    (r"(?:Read|Write) error \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
     (r"Timed out waiting (\d+)ms", lambda ms: f"no answer within {int(ms) / 1000:g} s"),
     (r"(\d+)/(\d+) clients joined", lambda here, all_of: f"only {here} of {all_of} processes came"),
     (r"while trying to connect to \(([^)]+)\)", lambda address: f"{address} did not answer"),

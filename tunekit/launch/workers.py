@@ -52,7 +52,9 @@ def report(error: BaseException, message: str, code: int) -> None:
     if WORD in os.environ:
         leave_word(error, message, code)
     everywhere = isinstance(error, InputError | Interrupted | Diverged | Unreached)
-    if not started_here() and (os.environ.get("LOCAL_RANK", "0") == "0" or not everywhere):
+    if not message or started_here():  # nothing to add to what was printed; or the launcher says it
+        return
+    if os.environ.get("LOCAL_RANK", "0") == "0" or not everywhere:
         out.error(message)
 
 
