@@ -1,7 +1,7 @@
 """The command that compares systems. What is heavy is imported inside."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3  # examples that flipped, in each direction
 LONGEST = 90  # characters of an answer
+OUTSIDE = "O"  # the tag of a word that is in no entity
 
 
 def compare(
@@ -100,8 +101,16 @@ def flips(pair: "Pair") -> list[str]:
 
 def flipped(found: "Flip") -> str:
     """An example in a line."""
-    texts = [cut(str(each), LONGEST) for each in (found.reference, found.a, found.b)]
+    texts = [cut(brief(each), LONGEST) for each in (found.reference, found.a, found.b)]
     return "id {}: right {}; A {}; B {}".format(found.id, *texts)
+
+
+def brief(answer: Any) -> str:
+    """An answer as text; of a sentence's tags those that mark something, with the number of their word."""
+    if not isinstance(answer, list):
+        return str(answer)
+    marked = [f"{n} {tag}" for n, tag in enumerate(answer, 1) if tag != OUTSIDE]
+    return ", ".join(marked if OUTSIDE in answer else map(str, answer)) or "nothing"
 
 
 def slices(found: "tuple[Slice, ...]") -> list[str]:
