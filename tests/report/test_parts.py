@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tunekit import tasks
-from tunekit.report import calibration, labels, suspects
+from tunekit.report import calibration, groups, labels, suspects
 from tunekit.report.figures import COLOURS, figure
 from tunekit.report.marks import compared, pieces
 from tunekit.report.subject import Line, Scored
@@ -226,3 +226,16 @@ def test_a_figure_has_the_colours_of_the_page_and_is_the_same_each_time() -> Non
     assert "var(--blue)" in one and "currentColor" in one
     assert not any(colour in one for colour in COLOURS)
     assert "a &lt;b&gt; $x$" in one and "&lt;title&gt;" in one
+
+
+def test_of_very_many_rows_labels_and_groups_are_told_without_intervals(
+    drawn: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "RESAMPLED", 10)
+    monkeypatch.setattr(groups, "RESAMPLED", 10)
+    split = of_labels(*drawn)
+    whole = groups.score_of(split, split.lines, "accuracy")
+    right = (drawn[0].argmax(1) == drawn[1]).mean()
+    assert (whole["value"], whole["low"]) == (pytest.approx(right), None)
+    table = labels.label_table(split)
+    assert table is not None and table["rows"][0]["low"] is None

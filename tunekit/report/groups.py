@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tunekit.report.subject import Line, Scored
-from tunekit.stats import estimate
+from tunekit.report.subject import RESAMPLED, Line, Scored
+from tunekit.stats import estimate, totals
 
 PARTS = 5  # of rows by their length
 FEWEST = 20  # rows of such a part
@@ -63,13 +63,12 @@ def by_length(scored: Scored) -> list[Group]:
 
 def score_of(scored: Scored, lines: Sequence[Line], metric: str) -> dict[str, Any]:
     """The metric of some rows with its interval."""
+    statistics, task = [line.scores for line in lines], scored.task
+    if len(lines) > RESAMPLED:
+        value = float(task.summarize(totals(statistics))[metric])
+        return {"value": value, "low": None, "high": None, "n": len(lines)}
     units = [number if line.unit is None else line.unit for number, line in enumerate(lines)]
-    found = estimate(
-        [line.scores for line in lines],
-        scored.task.summarize,
-        units=units,
-        recount=scored.task.measure.recount,
-    )[metric]
+    found = estimate(statistics, task.summarize, units=units, recount=task.measure.recount)[metric]
     return {"value": found.value, "low": found.low, "high": found.high, "n": len(lines)}
 
 

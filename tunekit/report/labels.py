@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tunekit.metrics import by_label
 from tunekit.metrics.base import Metrics, Totals, ratio
-from tunekit.report.subject import Scored, Subject
+from tunekit.report.subject import RESAMPLED, Scored, Subject
 from tunekit.stats import estimate
 
 MOST = 25  # labels of a matrix; of more, those that are confused most
@@ -102,7 +102,8 @@ def label_table(scored: Scored) -> dict[str, Any] | None:
     if not found:
         return None
     names = sorted(found, key=lambda name: (-found[name].n, name))[:LISTED]
-    spread = f1_intervals(rows, names)
+    unknown = dict.fromkeys(("low", "high"))
+    spread = f1_intervals(rows, names) if len(rows) <= RESAMPLED else dict.fromkeys(names, unknown)
     table = [{"label": name, **found[name]._asdict(), **spread[name]} for name in names]
     return {"rows": table, "more": len(found) - len(table)}
 

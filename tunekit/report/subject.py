@@ -15,6 +15,9 @@ from tunekit.recipe import Recipe
 from tunekit.run import Run
 from tunekit.tasks.base import Answer, Example, Task
 
+RESAMPLED = (
+    20_000  # rows up to which parts of them have intervals: of more rows they take long, and are narrow
+)
 BLOCK = 1024  # rows whose metrics are computed at a time: a row has up to three statistics for each label
 
 
