@@ -224,7 +224,7 @@ def test_a_key_in_the_wrong_place_is_told_its_own(tmp_path: Path, text: str, pro
 def test_a_task_that_is_none_is_told_which_there_are(tmp_path: Path, task: str, problem: str) -> None:
     (found,) = problems(tmp_path, HEAD.replace("text-classification", task))
     assert found.startswith(f"r.yaml:1: {problem}")
-    assert "text-classification, token-classification" in found
+    assert "text-generation, text2text, token-classification" in found
 
 
 def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
