@@ -22,6 +22,7 @@ REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo s
     (r"(?:Read|Write) error \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
     (r"Timed out waiting (\d+)ms", lambda ms: f"no answer within {int(ms) / 1000:g} s"),
     (r"(\d+)/(\d+) clients joined", lambda here, all_of: f"only {here} of {all_of} processes came"),
+    (r"Application timeout caused pair closure", lambda: f"no answer within {patience().total_seconds():g} s"),
     (r"while trying to connect to \(([^)]+)\)", lambda address: f"{address} did not answer"),
 )
 FROM_OTHERS = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreError", "QueueEmptyError")
@@ -126,7 +127,8 @@ def reaching() -> Iterator[None]:
 def is_of_others(error: BaseException) -> bool:
     """Whether an exception is about other processes: torch's own kinds, or gloo's by name."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & set(FROM_OTHERS)) or (isinstance(error, RuntimeError) and "gloo" in str(error))
+    of_gloo = any(word in str(error) for word in ("gloo", "pair closure"))
+    return bool(names & set(FROM_OTHERS)) or (isinstance(error, RuntimeError) and of_gloo)
 
 
 def describe(error: BaseException) -> str:
