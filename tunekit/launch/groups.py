@@ -22,7 +22,10 @@ REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo s
     (r"(?:Read|Write) error \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
     (r"Timed out waiting (\d+)ms", lambda ms: f"no answer within {int(ms) / 1000:g} s"),
     (r"(\d+)/(\d+) clients joined", lambda here, all_of: f"only {here} of {all_of} processes came"),
-    (r"Application timeout caused pair closure", lambda: f"no answer within {patience().total_seconds():g} s"),
+    (
+        r"Application timeout caused pair closure",
+        lambda: f"no answer within {patience().total_seconds():g} s",
+    ),
     (r"while trying to connect to \(([^)]+)\)", lambda address: f"{address} did not answer"),
 )
 FROM_OTHERS = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreError", "QueueEmptyError")
