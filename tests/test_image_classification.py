@@ -369,7 +369,7 @@ def test_a_folder_of_classes_is_learned(finished: Run) -> None:
 
 def test_the_written_predictions_have_the_ids_of_the_pictures(finished: Run) -> None:
     rows = (finished.path / "predictions" / "test.jsonl").read_text().splitlines()
-    assert json.loads(rows[0]).keys() == {"id", "prediction", "reference", "scores"}
+    assert json.loads(rows[0]).keys() == {"id", "prediction", "reference", "scores", "tokens"}
     assert json.loads(rows[0])["id"] == "test/blue/32.png"
 
 

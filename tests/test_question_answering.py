@@ -14,7 +14,7 @@ from tests import tiny, tiny_models
 from tests.building import make_task, taught_windows
 from tests.test_models import loaded
 from tunekit import tasks, workflow
-from tunekit.data.batches import collate
+from tunekit.data.batches import collate, pad_token_of
 from tunekit.data.windows import encode
 from tunekit.evaluation import evaluate, predict
 from tunekit.metrics import best_threshold
@@ -24,7 +24,7 @@ from tunekit.tasks._spans import best_spans
 from tunekit.tasks.base import Task, Window
 
 NAME = "question-answering"
-FAMILIES = [*tiny_models.FAMILIES, "llama"]
+FAMILIES = tiny.able(NAME)
 LONG = " ".join(["the film was not fine and"] * 6 + ["Bob went to Rome"] + ["the cast was dull"] * 6)
 Make = Callable[..., Path]
 
@@ -120,7 +120,8 @@ def test_the_null_position_is_the_cls_token_or_else_the_first(family: str, check
     (window,) = task.encode(row("Ada went to Paris", None))
     null = window.inputs["null_position"]
     assert null == 0
-    assert task.processor.cls_token_id in (None, window.inputs["input_ids"][null])
+    cls = task.processor.cls_token_id
+    assert window.inputs["input_ids"][null] == cls or cls not in window.inputs["input_ids"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -133,8 +134,9 @@ def test_the_loss_does_not_change_with_padding(family: str, checkpoint: Make) ->
     rows = [row("Bob went to Rome", "Rome"), row(LONG[:90] + " Bob went to Rome", "Rome")]
     windows = list(encode(task, rows, targets=True).windows)
     with torch.inference_mode():
-        together = task.loss(model, collate(windows, 0))
-        alone = [task.loss(model, collate([window], 0)) for window in windows]
+        pad = pad_token_of(task.processor)
+        together = task.loss(model, collate(windows, pad))
+        alone = [task.loss(model, collate([window], pad)) for window in windows]
     assert float(together) == pytest.approx(float(sum(alone)) / 2, abs=1e-5)
 
 

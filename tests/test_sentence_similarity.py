@@ -149,7 +149,7 @@ def test_a_step_in_pieces_draws_the_same_dropout_twice(
     torch.set_rng_state(before)
     whole = torch.zeros(len(step.whole.windows), 32, dtype=torch.float64)  # type: ignore[union-attr]
     for micro in step.micros:  # all at once, with their graphs
-        _, (part,) = represented(optimization, [micro])
+        _, (part,), _ = represented(optimization, [micro])
         places = step.whole.windows.searchsorted(micro.windows)  # type: ignore[union-attr]
         whole = whole.index_copy(0, torch.from_numpy(places), part)
     optimization.task.step_loss(whole, step.whole.inputs).backward()  # type: ignore[union-attr]

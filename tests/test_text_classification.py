@@ -11,7 +11,7 @@ import sklearn.metrics
 import sklearn.utils.class_weight
 import torch
 
-from tests import tiny, tiny_models
+from tests import tiny
 from tests.building import difference, gradients, make_fitting, make_task
 from tunekit import tasks, workflow
 from tunekit.data import columns
@@ -211,7 +211,7 @@ def test_a_model_of_single_texts_reads_no_second_one(checkpoint: Callable[..., P
     assert make_task(NAME, checkpoint("bert"), ["no", "yes"]).given == ["text"]
 
 
-@pytest.mark.parametrize("family", tiny_models.FAMILIES)
+@pytest.mark.parametrize("family", tiny.able(NAME))
 def test_something_stands_between_the_texts_of_a_pair(family: str, checkpoint: Callable[..., Path]) -> None:
     task = make_task(NAME, checkpoint(family), ["no", "yes"])
     (window,) = task.encode({"text": "the film", "pair": "was good"})

@@ -9,6 +9,7 @@ that one: the run is then a copy of it as it was after that step.
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,20 @@ def do(job: dict[str, Any]) -> None:
     output, resume = job["output"], "auto"
     if job.get("after"):
         resume = str(Path(output) / "checkpoints" / Path(job["after"]).name)
-        if process_index() == 0:  # for which the others wait
+        if process_index() == 0:
             copy_unfinished(Path(job["after"]).parents[1], Path(output))
+        while not Path(output).exists():  # until the first process has made it
+            time.sleep(0.02)
     finetune(job["recipe"], *job["overrides"], output=None if job.get("after") else output, resume=resume)
 
 
 def copy_unfinished(run: Path, to: Path) -> None:
     """Copy a run, as one that was stopped."""
-    shutil.copytree(run, to)
-    facts = json.loads((to / "run.json").read_text())
-    (to / "run.json").write_text(json.dumps(facts | {"status": "interrupted"}))
+    beside = to.with_name(f".{to.name}")
+    shutil.copytree(run, beside)
+    facts = json.loads((beside / "run.json").read_text())
+    (beside / "run.json").write_text(json.dumps(facts | {"status": "interrupted"}))
+    beside.rename(to)
 
 
 if __name__ == "__main__":

@@ -243,8 +243,10 @@ def test_a_task_of_ones_own_takes_part_by_its_file_alone(
 ) -> None:
     import tunekit.tasks
 
-    examples = Path(__file__).parents[2] / "docs" / "examples"
-    monkeypatch.setattr(tunekit.tasks, "__path__", [*tunekit.tasks.__path__, str(examples)])
+    example = Path(__file__).parents[2] / "docs" / "examples" / "multiple_choice.py"
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / example.name).write_text(example.read_text())
+    monkeypatch.setattr(tunekit.tasks, "__path__", [*tunekit.tasks.__path__, str(tmp_path / "own")])
     endings = [[f"a {i}", f"b {i}", f"c {i}", f"d {i}"] for i in range(40)]
     choice = decided(table(tmp_path, ctx=texts(), endings=endings, label=[0, 1, 2, 3] * 10))
     assert choice.task == "multiple-choice"

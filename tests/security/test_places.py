@@ -69,7 +69,7 @@ def files(folder: Path) -> Iterator[str]:
 
 
 def test_10_labels_and_ids_name_no_files(run: Run) -> None:
-    kinds = {"safetensors", "json", "jsonl", "yaml", "md", "lock"}
+    kinds = {"safetensors", "json", "jsonl", "yaml", "md", "lock", "html"}
     assert not [name for name in files(run.path) if name.rsplit(".", 1)[-1] not in kinds]
     assert not [name for name in files(run.path.parent.parent) if "escaped" in name]
     assert {path.name for path in run.path.parent.iterdir()} == {"run"}

@@ -8,7 +8,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,9 @@ def adapt(model: Any, section: AdapterSection, task: Task, checkpoint: Checkpoin
     Raises:
         InputError: the section's targets are nowhere in the model.
     """
-    places = find_places(model, section)
+    found = find_places(model, section)
+    read = [name for name in found.whole if not f"{name}.".startswith(task.unread)]
+    places = replace(found, whole=read)
     origin = {"base_model_name_or_path": checkpoint.name, "revision": checkpoint.commit}
     return wrap(model, make_config(section, places, task, origin))
 

@@ -67,10 +67,17 @@ def head_of(config: type, kind: type[Task]) -> str | None:
     """
     for head in kind.heads:
         both_ways = head == "AutoModelForCausalLM" and reads_both_ways(config)
-        of_others = head == "AutoModel" and not any(config in classes(each) for each in OF_TEXTS)
-        if config in classes(head) and not both_ways and not of_others:
+        if config in classes(head) and not both_ways and (head != "AutoModel" or says_texts(config)):
             return head
     return None
+
+
+def says_texts(config: type) -> bool:
+    """Whether a family's body reads texts, and says something of them before it writes any."""
+    writes_alone = config in classes("AutoModelForSeq2SeqLM") and not any(
+        config in classes(head) for head in ("AutoModelForMaskedLM", "AutoModelForSequenceClassification")
+    )
+    return any(config in classes(head) for head in OF_TEXTS) and not writes_alone
 
 
 def reads_both_ways(config: type) -> bool:

@@ -77,7 +77,9 @@ def text_of(value: Any) -> str:
 
 
 def told(value: Any) -> list[str]:
-    """An answer or a reference as texts."""
+    """An answer or a reference as texts; none where there is none."""
+    if value is None:
+        return []
     if isinstance(value, list):
         return [shortened(str(each)) for each in value[:LONGEST_LABELS]]
     return [f"{value:.4g}" if isinstance(value, float) else shortened(str(value))]

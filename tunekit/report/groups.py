@@ -75,7 +75,7 @@ def score_of(scored: Scored, lines: Sequence[Line], metric: str) -> dict[str, An
 def trait_table(scored: Scored) -> list[dict[str, Any]]:
     """The quantiles of every number that says what answers are like."""
     found: dict[str, list[float]] = {}
-    for line in scored.lines:
+    for line in (each for each in scored.lines if each.said is not None):
         traits: Mapping[str, float] = scored.task.traits(line.example, line.said, line.reference)
         for name, value in traits.items():
             found.setdefault(name, []).append(value)

@@ -46,7 +46,10 @@ class Scored:
     @cached_property
     def claims(self) -> list[list[tuple[float, bool]]]:
         """For each row the probability of all that was claimed, and whether it was right."""
-        return [list(self.task.claims(each.answer, each.said, each.reference)) for each in self.lines]
+        return [
+            [] if each.answer is None else list(self.task.claims(each.answer, each.said, each.reference))
+            for each in self.lines
+        ]
 
     @cached_property
     def mistakes(self) -> NDArray[np.float64]:
@@ -54,7 +57,7 @@ class Scored:
         rows = [each.scores for each in self.lines]
         if any(key.startswith(("fp/", "fn/")) for row in rows for key in row):
             return np.array([errors(row) for row in rows])
-        if all(isinstance(each.said, float) for each in self.lines):
+        if all(isinstance(side, float) for each in self.lines for side in (each.said, each.reference)):
             return np.abs([each.said - each.reference for each in self.lines])
         measure = self.task.measure
         values = self.metric(measure.reported[0])
@@ -110,7 +113,7 @@ class Subject:
     def line(self, row: Example, found: Mapping[str, Any]) -> Line:
         """A row with what was answered."""
         answer = found["prediction"]
-        said = self.task.comparable(answer)
+        said = None if answer is None else self.task.comparable(answer)  # of a row that was not asked
         return Line(
             name_of(row),
             row,

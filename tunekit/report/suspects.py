@@ -43,7 +43,12 @@ def suspects(scored: Scored) -> list[Suspect]:
         return of_words(scored)
     if scored.task.distribution(first.answer) is None:
         return []
-    return of_sets(scored) if isinstance(first.reference, list) else of_labels(scored)
+    if isinstance(first.reference, list):
+        return of_sets(scored)
+    known = all(
+        line.reference in scored.task.index for line in scored.lines
+    )  # learned from these
+    return of_labels(scored) if known else []
 
 
 def probabilities(scored: Scored) -> Floats:

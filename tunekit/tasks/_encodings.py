@@ -40,3 +40,16 @@ def tokens_around(processor: Any, **text: str) -> tuple[list[int], list[int]]:
     places = range(len(whole) - len(bare) + 1)
     start = next(place for place in places if whole[place : place + len(bare)] == bare)
     return whole[:start], whole[start + len(bare) :]
+
+
+def between(processor: Any) -> str:
+    """What parts two texts where the tokenizer puts no token between them: a line break, or a bar.
+
+    Some tokenizers take a line break for a blank.
+    """
+    (encoding,) = processor(["a"], ["a"]).encodings
+    parts = encoding.sequence_ids
+    if None in parts[parts.index(0) : parts.index(1)]:
+        return ""
+    broken, blank = (processor(text)["input_ids"] for text in ("a\na", "a a"))
+    return " | " if broken == blank else "\n"

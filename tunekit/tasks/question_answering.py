@@ -12,6 +12,7 @@ from pydantic import Field
 from tunekit import metrics
 from tunekit.tasks import _plain
 from tunekit.tasks._answers import answer_groups, columns_of, found_in, share_found
+from tunekit.tasks._encodings import between
 from tunekit.tasks._guess import CERTAIN, NAMED, Guess, Seen, limit_of
 from tunekit.tasks._overlapping import OverlappingOptions
 from tunekit.tasks._shown import Mark
@@ -118,10 +119,7 @@ class QuestionAnswering(Task):
     @cached_property
     def separator(self) -> str:
         """What stands behind a question where the tokenizer puts no token between two texts."""
-        (encoding,) = self.processor(["a"], ["a"]).encodings
-        parts = encoding.sequence_ids
-        between = parts[parts.index(0) : parts.index(1)]
-        return "" if None in between else "\n"
+        return between(self.processor)
 
     def shortened(self, question: str) -> str:
         """A question that takes at most half of a window."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from tunekit import metrics
 from tunekit.errors import InputError, listing, nearest
 from tunekit.tasks import _plain
+from tunekit.tasks._encodings import between
 from tunekit.tasks._forms import FORMS
 from tunekit.tasks._guess import BY_NAME, Column, Guess, Seen, limit_of
 from tunekit.tasks._targets import KIND_OF, NAMES, Target, targets
@@ -180,15 +182,15 @@ class TextClassification(Task):
     def encode(self, example: Example) -> Iterator[Window]:
         texts = [[example["text"]]]
         if "pair" in example:
-            texts.append([self.between() + example["pair"]])
+            texts.append([self.separator + example["pair"]])
         encoded = self.processor(*texts, truncation=True, max_length=self.options.max_length)
         for inputs, encoding in encodings(self.processor, encoded):
             yield Window(inputs, cut=bool(encoding.overflowing))
 
-    def between(self) -> str:
-        """What parts two texts: a line break where the tokenizer puts nothing between them."""
-        alone, both = (self.processor.num_special_tokens_to_add(pair) for pair in (False, True))
-        return "\n" if alone == both else ""
+    @cached_property
+    def separator(self) -> str:
+        """What stands between two texts where the tokenizer puts no token there."""
+        return between(self.processor)
 
     def target(self, example: Example, window: Window) -> dict[str, Any]:
         return {"labels": self.form.target(example)}
@@ -233,7 +235,7 @@ class TextClassification(Task):
     def plain_code(self, model: str) -> str:
         given: Any = "Ada went to Paris."
         if "pair" in self.given:
-            given = {"text": given, "text_pair": f"{self.between()}Ada was in Paris."}
+            given = {"text": given, "text_pair": f"{self.separator}Ada was in Paris."}
         script = _plain.LABELS if self.form.role == "labels" else _plain.LABEL
         return _plain.code(script, model, given=_plain.literal(given), max_length=self.options.max_length)
 
