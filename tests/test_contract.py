@@ -197,7 +197,7 @@ def test_plain_transformers_in_a_fresh_process_gives_the_same_predictions(
     task = kind(kind.Options(), None)
     answers = [row["prediction"] for row in predictions(finished(name, family))]
     wanted = [task.comparable(answer) for answer in answers if answer is not None]
-    assert wanted and plain[f"{name}-{family}"][: len(wanted)] == wanted
+    assert wanted and same(plain[f"{name}-{family}"][: len(wanted)], wanted)
 
 
 @pytest.mark.parametrize("family", tiny.able("token-classification"))
