@@ -18,7 +18,7 @@ from tunekit.models.adapters import merges, save_adapter
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.load import save_finetuned
 from tunekit.models.sharding import is_sharded, whole_weights
-from tunekit.models.together import from_first
+from tunekit.models.together import from_first, wait_for_first
 from tunekit.tasks.base import Answer
 
 ROWS = 16  # that the loaded model must answer the same
@@ -35,6 +35,7 @@ def finish(fitting: Fitting, name: str, splits: Mapping[str, Rows]) -> None:
         rows = from_first(rows)
     if run.writes or shared:
         export(fitting, name, rows)
+    wait_for_first()
     if "test" in splits:
         rows = splits["test"]
         scores = fitting.score("test", rows)

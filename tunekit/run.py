@@ -90,13 +90,14 @@ class Run:
 
     def begin(self, recipe: Recipe, *, overwrite: bool) -> None:
         """Make the directory, or empty it with `overwrite`, and write the resolved recipe."""
+        before = self.facts
+        self.facts = {} if overwrite else before
         if not self.writes:
             return
-        if overwrite and self.facts:
+        if overwrite and before:
             for inside in self.path.iterdir():
                 if inside.name != ".lock":
                     shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
-            self.facts = {}
         self.path.mkdir(parents=True, exist_ok=True)
         self.record(status="running", command=command_line())  # from here on the folder is known as a run
         self.checkpoints.mkdir(exist_ok=True)

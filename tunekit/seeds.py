@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunekit import recipe as recipes
+from tunekit.card import check_card
 from tunekit.console import as_json, out
 from tunekit.environment import process_count
 from tunekit.errors import InputError
@@ -74,6 +75,7 @@ def finetune_seeds(
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     whole = choose(f"{stem}-{settings.fingerprint[:8]}", output, refuse_path(resume), overwrite=overwrite)
     folder = check_folder(whole)
+    check_card(settings.hub)
     check_rights(settings.hub)
     runs = [
         finetune(each, output=place(folder, each.train.seed), resume=resume, overwrite=overwrite)
@@ -82,7 +84,9 @@ def finetune_seeds(
     found = told(summarize(folder, settings, runs) if whole.writes else None)
     if whole.writes:
         write(folder / FILE, as_json(found.facts(), indent=2) + "\n")
-    push_if_named(Run(found.best_run, writes=whole.writes), settings)
+    if settings.hub.repo and whole.writes:
+        own = recipes.load(found.best_run / "recipe.yaml").model_copy(update={"hub": settings.hub})
+        push_if_named(Run(found.best_run), own)
     return found
 
 
@@ -180,7 +184,7 @@ def choose_best(runs: Sequence[Run]) -> tuple[str, int]:
     if None in bests:  # no validation split: there is nothing to choose by
         return "", 0
     metric = bests[0]["metric"]
-    measure = load_task(runs[0].model)[1].measure
+    measure = load_task(runs[0].finished_folder)[1].measure
     best = 0
     for number, each in enumerate(bests):
         if measure.better(metric, each["value"], bests[best]["value"]):

@@ -113,8 +113,13 @@ def cached(what: str, name: str, revision: str | None, aside: str = "") -> Copy 
     return Copy(what, name, Path(folder).name, Path(folder), None)
 
 
-def download(what: str, name: str, revision: str | None, patterns: Sequence[str]) -> Path:
-    """Copy the files of a repository's top level that match a pattern; returns their folder in the cache."""
+def download(
+    what: str, name: str, revision: str | None, patterns: Sequence[str], *, nested: bool = False
+) -> Path:
+    """Copy the files of a repository that match a pattern; returns their folder in the cache.
+
+    Those in its folders are left there, unless they are `nested` ones that patterns name.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -126,13 +131,13 @@ def download(what: str, name: str, revision: str | None, patterns: Sequence[str]
             repo_type=KINDS[what],
             revision=revision,
             allow_patterns=list(patterns),
-            ignore_patterns=["*/*"],
+            ignore_patterns=None if nested else ["*/*"],
             library_name="tunekit",
         )
     return Path(folder)
 
 
-def complete(copy: Copy, names: Sequence[str]) -> None:
+def complete(copy: Copy, names: Sequence[str], *, nested: bool = False) -> None:
     """Fetch those of some files that are not in a copy, and hold what came against the sha256 of the Hub.
 
     Raises:
@@ -143,7 +148,7 @@ def complete(copy: Copy, names: Sequence[str]) -> None:
         return
     if offline():
         raise absent(copy.thing, listing(missing))
-    download(copy.what, copy.name, copy.commit, missing)
+    download(copy.what, copy.name, copy.commit, missing, nested=nested)
     for name in missing:
         verify(copy, copy.folder / name)
 

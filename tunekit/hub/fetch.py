@@ -9,7 +9,9 @@ from tunekit.data.sources import on_hub
 from tunekit.environment import hush
 from tunekit.errors import Problems
 from tunekit.models.checkpoint import inspect, local_folder
+from tunekit.models.sentences import suited
 from tunekit.recipe import DataSection, ModelSection, Recipe
+from tunekit.recipe.sections import TaskSection
 from tunekit.snapshots import Copy
 
 
@@ -35,20 +37,21 @@ def fetch_all(recipe: Recipe) -> list[File]:
     hush()
     found, problems = list[File](), Problems()
     with problems.collect():
-        found += fetch_model(recipe.model, recipe.task.name)
+        found += fetch_model(recipe.model, recipe.task)
     with problems.collect():
         found += fetch_data(recipe.data)
     problems.raise_if_any()
     return found
 
 
-def fetch_model(section: ModelSection, task: str) -> list[File]:
+def fetch_model(section: ModelSection, task: TaskSection) -> list[File]:
     """Fetch a checkpoint: its configuration, tokenizer or processor, card and weights."""
     if local_folder(section.name) is not None:
         return []
     before = snapshots.contents("model", section.name)
-    checkpoint = inspect(section, tasks.find(task))
+    checkpoint = inspect(section, tasks.find(task.name))
     checkpoint.complete()
+    suited(task.options, checkpoint, None)  # asks for further files where the task reads them
     assert checkpoint.copy is not None  # it is not local
     return list(files_of(checkpoint.copy, before))
 

@@ -1,5 +1,6 @@
 """The process group of a run: joined with a time-out, and what is said when others are not reached."""
 
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from tunekit.launch.workers import Unreached
 
 PATIENCE = "TUNEKIT_TIMEOUT"  # variable: seconds that processes wait for each other
 USUAL = 600.0  # seconds
+TOLD = itertools.count()  # calls, of which each has a key of its own
 REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo say, and what that means
     (r"Connection closed by peer \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
     (r"(?:Read|Write) error \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
@@ -110,10 +112,11 @@ def told_by_first(document: dict[str, Any]) -> dict[str, Any]:
             told = [document]
             group.broadcast_object_list(told)
             return told[0]
+        key = f"run/{next(TOLD)}"
         if process_index() == 0:
-            store().set("run", json.dumps(document))
+            store().set(key, json.dumps(document))
             return document
-        return dict(json.loads(store().get("run")))
+        return dict(json.loads(store().get(key)))
 
 
 @contextmanager

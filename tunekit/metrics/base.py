@@ -28,7 +28,7 @@ class Measure:
     summarize: Callable[[Totals], Metrics]
     names: tuple[str, ...]  # every metric that `summarize` gives
     reported: tuple[str, ...]  # those that are shown unasked; the first picks the best model
-    form: str  # of what is compared, a key of `evaluation.FORMS`: label, labels, number, texts
+    form: str  # of what is compared, a key of `evaluation.forms()`: label, labels, number, texts
     lower_is_better: tuple[str, ...] = ()
     score_all: Callable[[Sequence[Any], Sequence[Any]], list[Statistics]] | None = None  # where ranks matter
     # what sums do not tell, such as ranks in a resample: from every example's statistics, shape (examples,),

@@ -58,4 +58,4 @@ def quantized(bits: int, auto: Any, config: Any) -> dict[str, Any]:
                 bnb_4bit_compute_dtype=torch.bfloat16,
                 llm_int8_skip_modules=kept,
             )
-    return {"quantization_config": config, "device_map": {"": 0}}
+    return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}}

@@ -5,6 +5,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
+from tunekit import snapshots
 from tunekit.errors import InputError, first_line, listing
 from tunekit.models.checkpoint import Checkpoint
 from tunekit.models.families import continues
@@ -55,8 +56,10 @@ def said_of(checkpoint: Checkpoint, given: Container[str]) -> dict[str, Any]:
             "computed here; choose another checkpoint, or give pooling (cls, mean or last) to do without"
         )
     if "Pooling" in places:
-        place = folder / Path(places["Pooling"]).name  # nowhere else
-        said["pooling"] = pooling_of(checkpoint.name, read_json(place / "config.json", {}), given)
+        place = f"{Path(places['Pooling']).name}/config.json"  # nowhere else
+        if checkpoint.copy:
+            snapshots.complete(checkpoint.copy, [place], nested=True)
+        said["pooling"] = pooling_of(checkpoint.name, read_json(folder / place, {}), given)
     said["normalize"] = "Normalize" in kinds
     longest = read_json(folder / "sentence_bert_config.json", {}).get("max_seq_length")
     prompts = read_json(folder / "config_sentence_transformers.json", {})

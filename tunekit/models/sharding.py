@@ -43,7 +43,8 @@ def too_large(model: Any, device: Any) -> bool:
 
     if device.type != "cuda":
         return False
-    size = sum(parameter.numel() for parameter in model.parameters()) * 4 * COPIES  # bytes
+    copies = {True: COPIES, False: 1}  # what does not train has no gradients and moments
+    size = sum(each.numel() * 4 * copies[each.requires_grad] for each in model.parameters())  # bytes
     return bool(size > SHARE * torch.cuda.get_device_properties(device).total_memory)
 
 

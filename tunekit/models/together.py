@@ -1,7 +1,10 @@
 """What the processes of a run tell each other, beside tensors."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
+
+PATIENCE = timedelta(days=1)
 
 
 def on_first(mine: Any) -> list[Any] | None:
@@ -21,6 +24,14 @@ def from_first(mine: Any) -> Any:
     told = [mine]
     broadcast_object_list(told)
     return told[0]
+
+
+def wait_for_first() -> None:
+    """Wait for what the first process does alone, however long that takes; its death is noticed at once."""
+    import torch.distributed as group
+
+    if group.is_initialized() and group.get_world_size() > 1:
+        group.barrier(group.new_group(backend="gloo", timeout=PATIENCE))
 
 
 def send(tensors: Iterable[Any]) -> None:

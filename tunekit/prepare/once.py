@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ LAUNCH = (  # what one launch of several processes has for itself, as torchrun, 
 )
 JUDGED = ".judged"  # behind a split's name: the windows of its rows with their targets
 GLANCE = 0.02  # seconds between two looks
+KEPT: list[TextIO] = []  # locks of calls that found nothing to do
 CALLS = itertools.count()  # each call of a process has a folder of its own
 
 
@@ -74,7 +76,7 @@ class Once:
             return
         if self.told is not None:
             task.learned = dict(self.told["learned"])
-            self.find(task, data)
+            self.find(data)
             return
         task.learned = task.learn(data.splits["train"])
         self.encoded = encode_once(task, data.splits["train"], data.prints["train"])
@@ -88,15 +90,17 @@ class Once:
                 self.leave(name + JUDGED, reading.judged)
         self.told = {"data": data.facts(), "labels": list(data.labels), "learned": task.learned}
 
-    def find(self, task: Task, data: Data) -> None:
+    def find(self, data: Data) -> None:
         """Map the windows that the first process has left."""
         assert self.folder is not None
         self.encoded = read_windows(self.folder / "train")
         for name, rows in data.splits.items():
             if name != "train":
                 judged = self.folder / (name + JUDGED)
+                encoded = read_windows(self.folder / name)
+                asked = rows[: len(encoded.first) - 1]  # as many as the first process lets the model answer
                 found = read_windows(judged) if judged.exists() else None
-                self.readings[name] = Reading(task.asked(rows), read_windows(self.folder / name), found)
+                self.readings[name] = Reading(asked, encoded, found)
 
     def leave(self, split: str, encoded: Encoded) -> None:
         """Write the windows of a split for the others.
@@ -148,35 +152,57 @@ def prepared_once() -> Iterator[Once]:
         once.release()
         raise
     leave_word(folder, told=once.told)
-    if once.told is None:
-        once.release()
+    if once.told is None and once.lock:
+        KEPT.append(once.lock)  # until this process ends: the others may look later
 
 
 def place() -> Path:
     """The folder that the processes of this call on this machine have in common."""
-    launch = json.dumps([os.environ.get(name) for name in LAUNCH] + [next(CALLS)])
-    digest = hashlib.sha256(launch.encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"tunekit-{os.getuid()}-{digest}"
+    return Path(tempfile.gettempdir()) / f"{of_launch()}-{next(CALLS)}"
+
+
+def of_launch() -> str:
+    """How the folders of this launch begin."""
+    launch = json.dumps([os.environ.get(name) for name in LAUNCH])
+    return f"tunekit-{os.getuid()}-{hashlib.sha256(launch.encode()).hexdigest()[:16]}"
 
 
 def begin(folder: Path) -> Once:
     """Make the folder, with a lock that is held while this process lives; what dead ones have left goes."""
     for left in folder.parent.glob(f"tunekit-{os.getuid()}-*"):
-        if not held(left):
+        earlier = left == folder or not left.name.startswith(
+            of_launch()
+        )  # others of this launch are read yet
+        if earlier and not held(left):
             shutil.rmtree(left, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix="tunekit-new-"))
     lock = (beside / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     write(beside / "begun.json", {"at": time.time()})
-    beside.rename(folder)
+    try:
+        beside.rename(folder)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise EnvironmentFailure(
+            f"{folder} is in the way, and not ours to delete ({error}); delete it, or name another folder of "
+            "this machine in TMPDIR"
+        ) from None
     return Once(folder, lock=lock)
+
+
+def ours(folder: Path) -> bool:
+    """Whether a folder is a real one of this user's, in which nobody else writes."""
+    with suppress(OSError):
+        found = folder.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return False
 
 
 def held(folder: Path) -> bool:
     """Whether the process that made a folder lives; a folder of somebody else's is none."""
+    if not ours(folder):
+        return False
     with suppress(OSError), (folder / "lock").open() as file:
-        if os.fstat(file.fileno()).st_uid != os.getuid():
-            return False
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -211,7 +237,7 @@ def wait(folder: Path) -> Mapping[str, Any] | None:
     born = psutil.Process().create_time()
     while True:
         alive = held(folder)
-        word, begun = read(folder / "word.json"), read(folder / "begun.json")
+        word, begun = (read(folder / name) if ours(folder) else {} for name in ("word.json", "begun.json"))
         now = word.get("at", 0.0) >= born
         if "told" in word and (alive or (now and word["told"] is None)):
             told: Mapping[str, Any] | None = word["told"]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tunekit.console import out
+from tunekit.environment import process_count
 from tunekit.errors import InputError, Problems
 from tunekit.fast.compiled import layers_of
 from tunekit.models.adapters import adapt, check_kind, count_weights, trainable
@@ -21,6 +22,11 @@ def check_trained(recipe: Recipe, checkpoint: Checkpoint) -> int | None:
         EnvironmentFailure: a GPU or a package is missing.
     """
     section, adapter, problems = recipe.train, recipe.adapter, Problems()
+    if adapter and adapter.bits and process_count() > 1:
+        raise InputError(
+            f"adapter.bits is {adapter.bits}, and quantized weights are trained by one process alone; run with "
+            "--processes 1, or remove adapter.bits"
+        )
     with problems.collect():
         if adapter and adapter.bits:
             check_bits("adapter.bits", "remove it")

@@ -45,9 +45,7 @@ def suspects(scored: Scored) -> list[Suspect]:
         return []
     if isinstance(first.reference, list):
         return of_sets(scored)
-    known = all(
-        line.reference in scored.task.index for line in scored.lines
-    )  # learned from these
+    known = all(line.reference in scored.task.index for line in scored.lines)  # learned from these
     return of_labels(scored) if known else []
 
 

@@ -85,7 +85,8 @@ def last_states(model: Model, inputs: Inputs, head: Any, places: Any) -> Any:
         seen.append(arguments[0].reshape(-1, arguments[0].shape[-1]).index_select(0, places))
         return (seen[-1][:1][None],)
 
-    if OWN.get(model, True) is False:
+    shared = getattr(model, "_is_fsdp_managed_module", False)  # then all make equally many forwards
+    if shared or OWN.get(model, True) is False:
         return None
     handle = head.register_forward_pre_hook(keep)
     try:
