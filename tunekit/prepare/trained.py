@@ -24,8 +24,8 @@ def check_trained(recipe: Recipe, checkpoint: Checkpoint) -> int | None:
     section, adapter, problems = recipe.train, recipe.adapter, Problems()
     if adapter and adapter.bits and process_count() > 1:
         raise InputError(
-            f"adapter.bits is {adapter.bits}, and quantized weights are trained by one process alone; run with "
-            "--processes 1, or remove adapter.bits"
+            f"adapter.bits is {adapter.bits}, and quantized weights are trained by one process alone; "
+            "run with --processes 1, or remove adapter.bits"
         )
     with problems.collect():
         if adapter and adapter.bits:
