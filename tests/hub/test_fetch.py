@@ -1,8 +1,13 @@
 """`tunekit fetch` puts all that a recipe needs into the cache, and says what it got."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from tests.hub.pushed import BASE, ROWS, World
+from tests import tiny
+from tests.hub.pushed import BASE, ROWS, World, together
 
 pytestmark = pytest.mark.slow
 
@@ -44,3 +49,21 @@ def test_what_is_there_already_is_not_fetched_again(world: World) -> None:
     assert "fetched" not in said
     asked = world.hub.requests("GET", rf"^/{BASE}/resolve/.*/model\.safetensors")
     assert len(asked) <= 1
+
+
+def test_vectors_of_a_checkpoint_of_the_hub_are_pooled_as_it_says(
+    world: World, checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    files = {path.name: path.read_bytes() for path in checkpoint("bert").iterdir()}
+    parts = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    modules = [{"path": path, "type": f"sentence_transformers.models.{kind}"} for path, kind in parts]
+    pooling = {"word_embedding_dimension": 32, "pooling_mode_cls_token": True}
+    said = {
+        "modules.json": json.dumps(modules).encode(),
+        "1_Pooling/config.json": json.dumps(pooling).encode(),
+    }
+    world.hub.add_repo("ada/vectors", files | said)
+    rows = tiny.write_jsonl(tmp_path / "rows.jsonl", [{"text": "the film was fine"}])
+    words = ["embed", "ada/vectors", "--input", rows, "--output", tmp_path / "vectors.npy", "--json"]
+    told = together(world.client("reader"), {"embed": words})
+    assert told["embed"].json()["pooling"] == "cls"
