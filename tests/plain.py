@@ -68,7 +68,8 @@ def answer_of_question(model: Any, folder: str, row: Row, options: Row) -> str:
     """The span of the context with the highest sum of its two logits."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     parted = tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False)
-    question = row["question"] if parted else row["question"] + "\n"
+    blank = tokenizer("a\na")["input_ids"] == tokenizer("a a")["input_ids"]  # what a line break is to it
+    question = row["question"] if parted else row["question"] + (" | " if blank else "\n")
     encoded = tokenizer(question, row["context"], return_tensors="pt", return_offsets_mapping=True)
     offsets = encoded.pop("offset_mapping")[0].tolist()
     outputs = model(**encoded)

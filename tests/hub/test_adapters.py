@@ -9,7 +9,7 @@ from tests import tiny
 from tests.hub.pushed import BASE, Told, World, together
 
 pytestmark = pytest.mark.slow
-ALONE = "ada/adapter"
+ALONE = "ada/alone"
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,8 @@ def represented(
         full = str(error)
     if optimization.accelerator.num_processes > 1:  # the others would wait for this one's rows
         ran_out = torch.tensor(float(full is not None), device=optimization.accelerator.device)
-        full = full or (ELSEWHERE if optimization.accelerator.reduce(ran_out, "sum") > 0 else None)
+        anywhere = bool(optimization.accelerator.reduce(ran_out, "sum") > 0)
+        full = full or (ELSEWHERE if anywhere else None)
     if full:
         raise RuntimeError(full)
     return states, parts, layouts
