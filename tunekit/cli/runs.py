@@ -1,6 +1,7 @@
 """The commands that make and use runs. What is heavy is imported inside."""
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import chain, islice
 from pathlib import Path
@@ -66,12 +67,13 @@ def finetune(
     """Check, train, evaluate and save, as a recipe says; the same command continues an interrupted run."""
     begin(as_json=as_json, quiet=quiet, offline=offline)
     from tunekit import recipe as recipes
-    from tunekit.launch import relaunched, set_patience
+    from tunekit.launch import relaunched, set_patience, started_here
 
     set_patience(timeout)
     overrides = [*(overrides or []), *([f"hub.repo={push}"] if push else [])]
     overrides += [f"train.seeds={seeds}"] if seeds is not None else []
-    settings = recipes.load(recipe, overrides, out.say)  # its errors come before anything heavy is imported
+    said: Callable[[str], None] = (lambda _: None) if started_here() else out.say  # the launcher has said it
+    settings = recipes.load(recipe, overrides, said)  # its errors come before anything heavy is imported
     if dry_run:
         out.say(settings.to_yaml().rstrip())
     elif relaunched(processes, restarts):

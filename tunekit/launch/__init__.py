@@ -2,6 +2,15 @@
 
 from tunekit.launch.groups import leave, set_patience, together, told_by_first
 from tunekit.launch.relaunching import relaunched
-from tunekit.launch.workers import follow_launcher, report
+from tunekit.launch.workers import follow_launcher, report, started_here
 
-__all__ = ["follow_launcher", "leave", "relaunched", "report", "set_patience", "together", "told_by_first"]
+__all__ = [
+    "follow_launcher",
+    "leave",
+    "relaunched",
+    "report",
+    "set_patience",
+    "started_here",
+    "together",
+    "told_by_first",
+]
