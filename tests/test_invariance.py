@@ -128,55 +128,43 @@ def shared(
     return root
 
 
+@pytest.fixture
+def apart(
+    shared: Path, checkpoint: Callable[..., Path], rows: Callable[[str], Path], tmp_path: Path
+) -> Callable[..., float]:
+    """How far the gradients of two processes are from those of one, by task, family and way."""
+    from safetensors.torch import load_file
+
+    def measure(task: str, family: str, way: str = "") -> float:
+        alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
+        together = load_file(shared / f"{task}-{family}{way}" / "gradients.safetensors")
+        return difference(gradients(alone.optimization, alone.steps), together)
+
+    return measure
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "family"), CELLS, ids=lambda value: value)
 def test_gradients_do_not_depend_on_the_number_of_processes(
-    task: str,
-    family: str,
-    shared: Path,
-    checkpoint: Callable[..., Path],
-    rows: Callable[[str], Path],
-    tmp_path: Path,
+    task: str, family: str, apart: Callable[..., float]
 ) -> None:
-    from safetensors.torch import load_file
-
-    alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
-    together = load_file(shared / f"{task}-{family}" / "gradients.safetensors")
-    assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT
+    assert apart(task, family) < LIMIT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "family"), OF_FAMILY, ids=lambda value: value)
 def test_gradients_of_a_model_that_is_shared_out_are_those_of_a_whole_one(
-    task: str,
-    family: str,
-    shared: Path,
-    checkpoint: Callable[..., Path],
-    rows: Callable[[str], Path],
-    tmp_path: Path,
+    task: str, family: str, apart: Callable[..., float]
 ) -> None:
-    from safetensors.torch import load_file
-
-    alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
-    together = load_file(shared / f"{task}-{family}-shared" / "gradients.safetensors")
-    assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT
+    assert apart(task, family, "-shared") < LIMIT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "family"), FULL, ids=lambda value: value)
 def test_memory_that_runs_out_on_one_process_changes_nothing(
-    task: str,
-    family: str,
-    shared: Path,
-    checkpoint: Callable[..., Path],
-    rows: Callable[[str], Path],
-    tmp_path: Path,
+    task: str, family: str, apart: Callable[..., float]
 ) -> None:
-    from safetensors.torch import load_file
-
-    alone = make_fitting(tmp_path, task, checkpoint(family, dropout=False), rows(task), batch_size=ROWS)
-    together = load_file(shared / f"{task}-{family}-full" / "gradients.safetensors")
-    assert difference(gradients(alone.optimization, alone.steps), together) < LIMIT
+    assert apart(task, family, "-full") < LIMIT
 
 
 def run_on_two(script: Path, *arguments: str) -> None:

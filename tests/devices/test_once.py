@@ -192,3 +192,15 @@ def test_a_full_disk_says_where(checkpoint: Callable[..., Path], tmp_path: Path)
     once = Once(tmp_path / "missing")
     with pytest.raises(EnvironmentFailure, match="TMPDIR"):
         once.leave("train", encoded_rows(checkpoint))
+
+
+def test_a_call_that_found_nothing_to_do_is_still_told_to_who_comes_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(onces, "CALLS", iter([0, 1, 0]))  # two of the first process, then one of the other
+    for _ in range(2):
+        with prepared_once():
+            pass
+    found: list[Any] = []
+    second(found).join(30)
+    assert found[0].idle

@@ -1,0 +1,28 @@
+"""What surrounds a process: the libraries underneath, and the other processes of its run."""
+
+from tunekit.environment.libraries import configure, hush, no_foreign_kernels, processor
+from tunekit.environment.places import (
+    adopt_slurm,
+    first_node,
+    local_count,
+    local_index,
+    on_one_machine,
+    process_count,
+    process_index,
+    tasks_by_node,
+)
+
+__all__ = [
+    "adopt_slurm",
+    "configure",
+    "first_node",
+    "hush",
+    "local_count",
+    "local_index",
+    "no_foreign_kernels",
+    "on_one_machine",
+    "process_count",
+    "process_index",
+    "processor",
+    "tasks_by_node",
+]
