@@ -1,6 +1,6 @@
 """What surrounds a process: the libraries underneath, and the other processes of its run."""
 
-from tunekit.environment.libraries import configure, hush, no_foreign_kernels, processor
+from tunekit.environment.libraries import SETTINGS, configure, hush, no_foreign_kernels, processor
 from tunekit.environment.places import (
     adopt_slurm,
     first_node,
@@ -13,6 +13,7 @@ from tunekit.environment.places import (
 )
 
 __all__ = [
+    "SETTINGS",
     "adopt_slurm",
     "configure",
     "first_node",
