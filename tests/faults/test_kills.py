@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests import tiny
+from tests.faults.conftest import TASK
 from tests.faults.processes import Process, Server, results, rows_logged
 from tunekit import checkpoint as checkpoints
 
@@ -51,6 +52,7 @@ def test_killed_again_and_again_inside_one_epoch(
         ("image-classification", "vit", ["task.crop=0.5", "task.flip=true"]),
         ("token-classification", "electra", []),
         ("summarization", "t5", []),
+        (TASK, "gpt2", ["adapter=lora", "adapter.dropout=0.1"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
