@@ -20,7 +20,9 @@ RANKS = {
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "comparison", "identity", "optim", "run"], 6),
     **dict.fromkeys(["card", "engine", "report", "tracking"], 7),
-    **dict.fromkeys(["checks", "embedding", "hub", "init", "prepare", "rescore", "finish", "launch"], 8),
+    **dict.fromkeys(
+        ["checks", "embedding", "hub", "init", "prepare", "rescore", "before", "finish", "launch"], 8
+    ),
     **dict.fromkeys(["doctor", "examination", "workflow"], 9),
     **dict.fromkeys(["reproduction", "seeds"], 10),
     **dict.fromkeys(["cli", "__init__"], 11),

@@ -24,6 +24,8 @@ from tunekit.models.together import from_first
 from tunekit.stats import Estimate
 from tunekit.tasks.base import Answer, Task
 
+BEFORE = "before"  # begins the names of what the checkpoint scored before the first step
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -125,6 +127,11 @@ def baselines(task: Task, rows: Rows) -> dict[str, Estimate]:
         )
         found |= {f"{name}_{metric}": estimates[metric] for metric in measure.reported if metric in estimates}
     return found
+
+
+def baseline_names(task: Task) -> list[str]:
+    """What the names of baselines begin with: the task's own, and the checkpoint before the first step."""
+    return [*task.baselines([]), BEFORE]
 
 
 def judge(

@@ -1,11 +1,14 @@
 """A finished run made again, and held against what it recorded."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tunekit import evaluation
 from tunekit.data.load import load
 from tunekit.environment import configure, hush
+from tunekit.evaluation import BEFORE
+from tunekit.hub.lock import Score
 from tunekit.hub.reproducing import Original, Verdict, judge, original
 from tunekit.models.finetuned import load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
@@ -36,7 +39,16 @@ def reproduce(
     settings, others = first.recipe(overrides, trains=not evaluate_only), names_data(overrides)
     make = score_again if evaluate_only else train_again
     path, metrics = make(first, settings, output, others=others)
-    return path, list(judge(first.scores, metrics))
+    recorded = of_the_model(first.scores) if evaluate_only else first.scores
+    return path, list(judge(recorded, metrics))
+
+
+def of_the_model(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, dict[str, Score]]:
+    """Scores without those of the checkpoint that was trained, which a finished model does not have."""
+    return {
+        split: {name: score for name, score in found.items() if not name.startswith(f"{BEFORE}_")}
+        for split, found in scores.items()
+    }
 
 
 def train_again(

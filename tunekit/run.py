@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from tunekit.console import as_json, command_line
 from tunekit.environment import process_index
 from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
-from tunekit.evaluation import Scores
+from tunekit.evaluation import BEFORE, Scores
 from tunekit.recipe import Recipe
 from tunekit.stats import Estimate
 
@@ -165,9 +165,8 @@ class Run:
         folder.mkdir(exist_ok=True)
         rows = (as_json(row) + "\n" for row in scores.predictions)
         write(folder / f"{split}.jsonl", "".join(rows))
-        document = self.metrics() | {
-            split: {name: asdict(e) for name, e in {**scores.metrics, **baselines}.items()}
-        }
+        metrics = {name: asdict(e) for name, e in {**scores.metrics, **baselines}.items()}
+        document = self.metrics() | {split: metrics | self.facts.get(BEFORE, {}).get(split, {})}
         write(self.path / "metrics.json", as_json(document, indent=2) + "\n")
         if scores.signatures:
             signatures = self.read("signatures.json") | {split: scores.signatures}

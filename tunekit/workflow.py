@@ -6,6 +6,7 @@ from typing import Any
 
 from tunekit import embedding, evaluation
 from tunekit import recipe as recipes
+from tunekit.before import score_before
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
 from tunekit.comparison import Comparison, check_systems, compare_predictions, has_predictions
@@ -122,6 +123,7 @@ def train(
         with run.kept():
             fitting = assemble(prepared, run, signals, begin_from, once)
             with followed(run, prepared.recipe):
+                score_before(fitting, prepared.data.splits)
                 fit(fitting)
                 finish(fitting, prepared.recipe.task.name, prepared.data.splits)
             if run.writes:

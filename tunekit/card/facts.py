@@ -11,6 +11,7 @@ import yaml
 from tunekit import tasks
 from tunekit.card.limits import limits
 from tunekit.console import redact
+from tunekit.evaluation import baseline_names
 from tunekit.metrics import by_label
 from tunekit.models.base_card import CARRIED
 from tunekit.models.finetuned import load_task
@@ -115,7 +116,7 @@ def source_of(recipe: Recipe, split: str, rows: int, *, from_hub: bool) -> str:
 
 def scores_of(run: Run, task: Task) -> list[dict[str, Any]]:
     """Every metric of every split; `baseline` says that it is of no model."""
-    named = {f"{name}_{metric}" for name in task.baselines([]) for metric in task.measure.reported}
+    named = {f"{name}_{metric}" for name in baseline_names(task) for metric in task.measure.reported}
     return [
         {"split": split, "metric": metric, **score, "baseline": metric in named}
         for split, scores in run.metrics().items()

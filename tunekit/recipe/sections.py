@@ -192,6 +192,9 @@ class TrainSection(Section):
     )
     early_stopping: Count | None = Field(3, description="evaluations without improvement before stopping")
     evaluate_every: Every = Field("epoch", description="epoch, or a number of steps")
+    evaluate_before: bool = Field(
+        False, description="score the checkpoint as it is, too: baselines whose names begin with before"
+    )
     save_every: Every = Field("epoch", description="epoch, or a number of steps")
     keep: int = Field(1, ge=1, description="newest checkpoints kept beside the best")
     best: str | None = Field(None, description="metric that picks the model; by default the task's first")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tunekit.evaluation import BEFORE, baseline_names
 from tunekit.report.subject import Subject
 
 Score = Mapping[str, Any]  # value, low, high, n
@@ -42,7 +43,8 @@ def against(row: Mapping[str, Any]) -> str:
         return ""
     sign = -1 if row["lower_is_better"] else 1
     best = max(known, key=lambda each: sign * each["value"])
-    named = f"the {best['name']} baseline ({best['value']:.4f})"
+    kind = "checkpoint before training" if best["name"] == BEFORE else f"{best['name']} baseline"
+    named = f"the {kind} ({best['value']:.4f})"
     if sign * row["value"] <= sign * best["value"]:
         return f", which is not better than {named}"
     if None in (row["low"], best["high"]):
@@ -64,7 +66,7 @@ def scores(subject: Subject) -> list[dict[str, Any]]:
 def rows_of(subject: Subject, known: Mapping[str, Score]) -> Iterator[dict[str, Any]]:
     """The metrics of a split that are those of the model."""
     measure = subject.task.measure
-    names = list(subject.task.baselines([]))
+    names = baseline_names(subject.task)
     of_baselines = {f"{name}_{metric}" for name in names for metric in measure.reported}
     for metric, score in known.items():
         if metric in of_baselines:

@@ -1,0 +1,31 @@
+"""The checkpoint before the first step: its scores are baselines of what training makes of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from tunekit.console import out
+from tunekit.data.load import Rows
+from tunekit.engine import Fitting
+from tunekit.evaluation import BEFORE
+from tunekit.run import now
+
+SCORED = ("validation", "test")
+
+
+def score_before(fitting: Fitting, splits: Mapping[str, Rows]) -> None:
+    """Score what will be trained as it is, once in a run, where the recipe asks for it.
+
+    Raises:
+        Interrupted: a signal came; it will be done again.
+    """
+    run, shown = fitting.run, fitting.optimization.task.measure.reported
+    if not fitting.section.evaluate_before or BEFORE in run.facts:
+        return
+    start, found = now(), {}
+    for split in (split for split in SCORED if splits.get(split)):
+        metrics = fitting.score(split, splits[split]).metrics
+        found[split] = {f"{BEFORE}_{name}": asdict(metrics[name]) for name in shown if name in metrics}
+        said = ", ".join(f"{name} {metrics[name].value:.4f}" for name in shown if name in metrics)
+        out.say(f"{split} before training: {said}")
+    run.add_seconds(evaluation=now() - start)
+    run.record(**{BEFORE: found})
