@@ -1,6 +1,6 @@
 """What a run must remember to continue exactly: progress as JSON, weights and moments as tensors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,6 +9,8 @@ from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
 from tunekit.engine.shards import is_part, read_parts
 from tunekit.models.together import from_first, send, tensors_from_first
+
+INSIDE = "/"  # between the keys of a value that is in a dictionary of an optimizer's state
 
 
 @dataclass
@@ -86,9 +88,18 @@ def moments(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     tensors: dict[str, Any] = {}
     plain: dict[str, Any] = {}
     for parameter, values in document["state"].items():
-        for key, value in values.items():
+        for key, value in flat(values):
             (tensors if torch.is_tensor(value) else plain)[f"{parameter}.{key}"] = value
     return tensors, {"values": plain, "groups": document["param_groups"]}
+
+
+def flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of a dictionary by key; of one inside it by both keys, as moments in 8 bits are kept."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{key}{INSIDE}{name}", inner) for name, inner in flat(value))
+        else:
+            yield key, value
 
 
 def read_moments(optimizer: Any, saved: Saved) -> dict[str, Any]:
@@ -114,7 +125,11 @@ def set_moments(optimizer: Any, tensors: Mapping[str, Any], plain: Mapping[str, 
     state: dict[int, dict[str, Any]] = {}
     for name, value in {**tensors, **plain["values"]}.items():
         parameter, key = name.split(".", 1)
-        state.setdefault(int(parameter), {})[key] = value
+        *outer, last = key.split(INSIDE)
+        place = state.setdefault(int(parameter), {})
+        for each in outer:
+            place = place.setdefault(each, {})
+        place[last] = value
     optimizer.load_state_dict({"state": state, "param_groups": plain["groups"]})
 
 

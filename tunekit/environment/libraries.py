@@ -34,6 +34,7 @@ def hush() -> None:
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # else a remark for every forward in 8 bits
     if "datasets" in sys.modules:  # else it reads the environment when it is imported, if it is
         sys.modules["datasets"].disable_progress_bars()
 

@@ -31,6 +31,12 @@ def library() -> Any:
     return bitsandbytes
 
 
+def weights_in(parameter: Any) -> int:
+    """How many weights a parameter has; in 4 bits several are packed into one number."""
+    packed = getattr(parameter, "quant_state", None)
+    return int(parameter.numel() if packed is None else packed.shape.numel())
+
+
 def outside_body(auto: Any, config: Any) -> list[str]:
     """The names of the modules beside a model's body; none where it is kept in no module of its own."""
     import torch

@@ -9,7 +9,7 @@ from tunekit.fast.compiled import layers_of
 from tunekit.models.adapters import adapt, check_kind, count_weights, trainable
 from tunekit.models.checkpoint import Checkpoint
 from tunekit.models.freezing import freeze, recompute_activations
-from tunekit.models.quantization import check_bits
+from tunekit.models.quantization import check_bits, weights_in
 from tunekit.recipe import Recipe
 from tunekit.tasks.base import Task
 
@@ -81,8 +81,8 @@ def choose_trained(recipe: Recipe, model: Any, task: Task, checkpoint: Checkpoin
 def shares(model: Any) -> dict[str, int]:
     """How many weights a model has, and how many of them train."""
     every = {parameter: parameter.requires_grad for parameter in model.parameters()}
-    total = sum(parameter.numel() for parameter in every)
-    trained = sum(parameter.numel() for parameter, trains in every.items() if trains)
+    total = sum(map(weights_in, every))
+    trained = sum(weights_in(parameter) for parameter, trains in every.items() if trains)
     return {"total": total, "trained": trained}
 
 
