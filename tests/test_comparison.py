@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+from safetensors.torch import load_file, save_file
 
 import tunekit
 from tests import tiny
@@ -20,7 +21,7 @@ from tunekit.comparison.result import Difference
 from tunekit.comparison.verdict import examples
 from tunekit.console import as_json
 from tunekit.errors import InputError
-from tunekit.metrics import labels
+from tunekit.metrics import labels, rouge
 
 LABELS = ("negative", "neutral", "positive")
 Row = dict[str, Any]
@@ -266,12 +267,32 @@ def test_a_file_without_ids_is_matched_by_its_lines(tmp_path: Path) -> None:
         ("", "a.jsonl holds no predictions"),
         ('{"id": 1, "prediction": "x"}\n', "neither .* nor .* has a reference for id 1"),
         ('{"id": 1, "prediction": {"x": 1}, "reference": "y"}\n', "name its task with --task"),
+        (
+            '{"id": 1, "prediction": NaN, "reference": 1}\n',
+            "a.jsonl:1: prediction holds a number that is not",
+        ),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_line(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(text)
     with pytest.raises(InputError, match=message):
         compare_predictions([tmp_path / "a.jsonl"] * 2, ["a", "b"])
+
+
+def test_keys_of_another_tool_may_hold_anything(tmp_path: Path) -> None:
+    rows = [row | {"tokens": ["a", "b"], "unit": ["x"]} for row in labelled(40, 0.8, 1)]
+    assert main_difference(compared(tmp_path, rows, labelled(40, 0.6, 2))).units == 40
+
+
+def test_separators_of_other_alphabets_end_no_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"id": 1, "prediction": "a\u2028b\u0085c", "reference": "a"}\n', encoding="utf-8")
+    assert compare_predictions([file, file], ["a", "b"]).pairs[0].identical
+
+
+def test_the_metric_of_the_verdict_comes_first_also_of_identical_systems(tmp_path: Path) -> None:
+    rows = labelled(40, 0.8, 1)
+    assert main_difference(compared(tmp_path, rows, rows, metric="mcc")).metric == "mcc"
 
 
 def test_a_metric_that_is_not_shared_is_refused_with_those_that_are(tmp_path: Path) -> None:
@@ -322,6 +343,29 @@ def test_a_model_on_other_data_is_scored_first(
     monkeypatch.chdir(tmp_path)
     found = tunekit.compare([run, run / "model"], f"data.path={data('text-classification') / 'test.jsonl'}")
     assert found.pairs[0].identical
+
+
+def test_models_whose_folders_are_called_alike_keep_scores_of_their_own(
+    run: Path, data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    models = [shutil.copytree(run / "model", Path(name) / "model") for name in "ab"]
+    weights = load_file(models[1] / "model.safetensors")
+    weights["classifier.weight"] *= -1
+    save_file(weights, models[1] / "model.safetensors")
+    found = tunekit.compare(models, f"data.path={data('text-classification') / 'test.jsonl'}")
+    assert found.task == "text-classification" and not found.pairs[0].identical
+
+
+def test_predictions_of_virtual_tokens_are_judged_by_the_task_of_the_adapter(tmp_path: Path) -> None:
+    scores = {"summaries": 1.0, **dict.fromkeys(rouge.KINDS, 1.0)}
+    rows = [{"id": n, "prediction": "a b", "reference": "a b", "scores": scores} for n in range(3)]
+    facts = json.dumps({"task": "summarization", "options": {}, "labels": []})
+    for name in "ab":
+        written(tmp_path / name / "predictions" / "test.jsonl", rows)
+        written(tmp_path / name / "adapter" / "tunekit.json", []).write_text(facts)
+    found = compare_predictions([tmp_path / "a", tmp_path / "b"], ["a", "b"])
+    assert (found.task, found.metric) == ("summarization", "rougeL")
 
 
 def test_the_predictions_of_a_run_are_compared_with_a_file_of_another_tool(run: Path, tmp_path: Path) -> None:

@@ -79,6 +79,27 @@ def test_a_perfect_score_has_an_interval_too() -> None:
     assert found.high == 1.0
 
 
+def test_what_is_no_share_has_no_interval_where_all_resamples_are_equal() -> None:
+    constant = [labels.score_label("a", wanted) for wanted in "aabb" * 10]
+    right = numbers.score_numbers([1.0, 2.0] * 6, [1.0, 2.0] * 6)
+    pairs = ((metrics.CLASSIFICATION, constant, "mcc"), (metrics.REGRESSION, right, "mse"))
+    for measure, rows, name in pairs:
+        found = stats.estimate(rows, measure.summarize, recount=measure.recount, shares=measure.shares)[name]
+        assert (found.value, found.low, found.high) == (0.0, None, None)
+
+
+def test_a_correlation_of_zero_has_the_interval_of_its_resamples() -> None:
+    rows = [labels.score_label(found, wanted) for found in "ab" for wanted in "ab" * 25]
+    found = stats.estimate(rows, labels.summarize_labels, shares=metrics.CLASSIFICATION.shares)["mcc"]
+    assert found.value == 0 and found.low is not None and found.low < -0.1
+
+
+def test_all_right_against_all_wrong_has_the_interval_of_the_pairs() -> None:
+    sides = (accuracy_rows(40, 0), accuracy_rows(0, 40))
+    found = stats.paired(*(stats.Sample.of(rows, labels.summarize_labels) for rows in sides))["accuracy"]
+    assert (found.low, found.high) == (-1.0, pytest.approx(-0.823, abs=1e-3))
+
+
 def test_questions_on_one_text_are_drawn_together() -> None:
     rows = rouge_rows(np.repeat(np.linspace(0.1, 0.9, 20), 10))
     alone = stats.estimate(rows, rouge.summarize_summaries)["rougeL"]
@@ -109,7 +130,9 @@ def test_ranks_in_a_resample_are_those_of_the_resample() -> None:
 def test_the_p_value_of_a_difference_agrees_with_its_interval() -> None:
     values = np.random.default_rng(5).normal(0.1, 0.5, size=60)
     found = bootstrap(lambda counts: {"mean": (values @ counts) / counts.sum(axis=0)}, 60)["mean"]
-    low, high = found.bounds(1 - found.p_of_zero())
+    bounds = found.bounds(1 - found.p_of_zero())
+    assert bounds is not None
+    low, high = bounds
     assert min(abs(low), abs(high)) < 1e-3
 
 
@@ -128,7 +151,9 @@ def test_mcnemars_test_is_the_chi_square_one_for_many_pairs() -> None:
 @pytest.mark.parametrize("only_b", range(12))
 def test_the_interval_of_few_pairs_agrees_with_their_test(only_b: int) -> None:
     pairs = stats.mcnemar(11 - only_b, only_b)
-    low, high = exact_bounds(pairs, 300)
+    bounds = exact_bounds(pairs, 300)
+    assert bounds is not None
+    low, high = bounds
     assert (low <= 0 <= high) == (pairs.p >= 0.05)
 
 

@@ -123,7 +123,11 @@ def baselines(task: Task, rows: Rows) -> dict[str, Estimate]:
     for name, answers in task.baselines(rows).items():
         statistics = measure.statistics(answers, references)
         estimates = stats.estimate(
-            statistics, measure.summarize, units=units(task, rows), recount=measure.recount
+            statistics,
+            measure.summarize,
+            units=units(task, rows),
+            recount=measure.recount,
+            shares=measure.shares,
         )
         found |= {f"{name}_{metric}": estimates[metric] for metric in measure.reported if metric in estimates}
     return found
@@ -152,7 +156,13 @@ def judge(
     values = framework.combine([ours, *theirs]).compute(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
-    intervals = stats.estimate(statistics, task.summarize, units=units(task, rows), recount=measure.recount)
+    intervals = stats.estimate(
+        statistics,
+        task.summarize,
+        units=units(task, rows),
+        recount=measure.recount,
+        shares=measure.shares,
+    )
     names = tuple(name for name in names if name in intervals)  # some need more than every row has
     found = {
         name: replace(intervals[name], value=float(values.get(name, intervals[name].value))) for name in names

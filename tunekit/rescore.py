@@ -63,16 +63,22 @@ def rows_to_score(
 
 
 def score_folder(path: Path, folder: Path, overrides: Sequence[str]) -> Path:
-    """Where scores go: the run for its own data, else a folder named after the data asked for."""
+    """Where scores go: the run for its own data, else a folder named after model and data."""
     inside = in_run(path, folder)
     if inside and not overrides:
         return path
-    digest = hashlib.sha256(repr(list(overrides)).encode()).hexdigest()[:8]
+    digest = short_digest(folder, overrides)
     return (path / "evaluations" if inside else Path("evaluations") / path.name) / digest
+
+
+def short_digest(folder: Path, overrides: Sequence[str] = ()) -> str:
+    """What tells a model folder, which for one of the Hub names its commit, and the data from all others."""
+    return hashlib.sha256(repr([str(folder.resolve()), *overrides]).encode()).hexdigest()[:8]
 
 
 def placed_beside(target: Path, several: Sequence[Adapted]) -> Iterator[tuple[Adapted, Path]]:
     """Where the scores of each of several adapters go: the first where its own go, others beside it."""
     for number, each in enumerate(several):
         name = Path(at_revision(each.name)[0]).name or "adapter"
-        yield each, target if number == 0 else target / "evaluations" / f"{number}-{name}"
+        beside = target / "evaluations" / f"{number}-{name}-{short_digest(each.folder)}"
+        yield each, target if number == 0 else beside

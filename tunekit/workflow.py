@@ -9,7 +9,7 @@ from tunekit import recipe as recipes
 from tunekit.before import score_before
 from tunekit.card import card, check_card
 from tunekit.checkpoint import Saved
-from tunekit.comparison import Comparison, check_systems, compare_predictions, has_predictions
+from tunekit.comparison import Comparison, check_systems, compare_predictions, has_predictions, keep_judge
 from tunekit.console import out
 from tunekit.data.load import Data
 from tunekit.data.streams import stream
@@ -200,6 +200,7 @@ def score(run: Run, recipe: Recipe, split: str, task: Task, model: Any, data: Da
     scores = evaluation.evaluate(task, model, rows, further=reported(recipe, task))
     out.say(f"{scores.truncated:,} of {len(rows):,} rows lose a part to truncation")
     run.write_scores(split, scores, evaluation.baselines(task, rows))
+    keep_judge(run.path, recipe.task.name, task)
     write_report(run, recipe, task, data.splits)
     return {split: run.metrics()[split]}
 

@@ -2,7 +2,7 @@
 
 from tunekit.comparison.comparing import compare_predictions
 from tunekit.comparison.result import Comparison, Difference, Flip, McNemar, Pair, Slice
-from tunekit.comparison.sources import check_systems, has_predictions
+from tunekit.comparison.sources import check_systems, has_predictions, keep_judge
 
 __all__ = [
     "Comparison",
@@ -14,4 +14,5 @@ __all__ = [
     "check_systems",
     "compare_predictions",
     "has_predictions",
+    "keep_judge",
 ]

@@ -75,9 +75,8 @@ def differences_of(matched: Matched, metric: str, *, identical: bool) -> Iterato
     """The difference of every shared metric, that of the verdict first; of identical systems untested."""
     names = [metric, *(name for name in matched.names if name != metric)]
     if identical:
-        for name, value in matched.samples[0].values.items():
-            if name in names:
-                yield untested(matched, name, value)
+        values = matched.samples[0].values
+        yield from (untested(matched, name, values[name]) for name in names)
         return
     found = differences(*matched.samples)
     yield from (tested(matched, name, found[name]) for name in names)

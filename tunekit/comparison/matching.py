@@ -9,7 +9,7 @@ from tunekit.comparison.forms import comparable, has_scores, measure_of, several
 from tunekit.comparison.sources import OWN, Source
 from tunekit.errors import InputError, cut
 from tunekit.metrics import Measure, Statistics
-from tunekit.stats import Paired, Sample, paired
+from tunekit.stats import Paired, Sample, paired, totals
 
 MOST_NAMED = 3  # rows in a message
 FEWEST_DRAWN, MOST_DRAWN = 2_000, 10_000  # resamples: more where there are few units ...
@@ -27,7 +27,8 @@ class Side:
 
     def sample(self, units: Sequence[Any]) -> Sample:
         """The answers as a sample of examples."""
-        return Sample.of(self.statistics, self.measure.summarize, units, self.measure.recount)
+        measure = self.measure
+        return Sample.of(self.statistics, measure.summarize, units, measure.recount, measure.shares)
 
 
 def differences(a: Sample, b: Sample) -> dict[str, Paired]:
@@ -49,7 +50,11 @@ class Matched:
     @cached_property
     def units(self) -> list[Any]:
         """What is drawn anew, by example."""
-        return [row.get("unit", f"row {number}") for number, row in enumerate(self.traits)]
+        given = [row.get("unit") for row in self.traits]
+        return [
+            f"row {number}" if isinstance(unit, list | dict | None) else unit
+            for number, unit in enumerate(given)
+        ]
 
     @cached_property
     def samples(self) -> tuple[Sample, Sample]:
@@ -125,11 +130,12 @@ def side_of(source: Source, ids: Sequence[Any], references: Sequence[Any]) -> Si
     rows = [source.rows[key] for key in ids]
     predictions = [comparable(source, row["prediction"]) for row in rows]
     measure = measure_of(source, predictions, references)
-    if has_scores(source):
-        return Side(source, measure, predictions, [row["scores"] for row in rows])
     right = [several(each) for each in references] if measure.form == "texts" else references
+    known = has_scores(source) and (source.task is not None or None in references)
     try:
-        return Side(source, measure, predictions, measure.statistics(predictions, right))
+        found = [row["scores"] for row in rows] if known else measure.statistics(predictions, right)
+        measure.summarize(totals(found))  # scores that are written down may be those of other metrics
+        return Side(source, measure, predictions, found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{source.file}: the answers cannot be judged as {measure.name} ({error}); name their task "

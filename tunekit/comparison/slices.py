@@ -1,5 +1,6 @@
 """Where two systems differ most: labels and types, lengths, cut off or not, and what else rows say."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -117,7 +118,7 @@ def values(kind: str, column: Sequence[Any]) -> Iterator[Part]:
 
 def ranges(kind: str, column: Sequence[Any], thing: str) -> Iterator[Part]:
     """Four parts of even size by a number, where there are different ones."""
-    if any(value is None for value in column):
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in column):
         return
     numbers = np.asarray(column, np.float64)
     edges = np.unique(np.quantile(numbers, (0.25, 0.5, 0.75), method="inverted_cdf"))

@@ -1,16 +1,20 @@
 """What is compared: the predictions of a run, or a bare file of them, also of other tools."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunekit import tasks
+from tunekit.console import as_json
+from tunekit.data.formats import lines_of
 from tunekit.errors import InputError, first_line, listing
-from tunekit.tasks.base import Task
+from tunekit.tasks.base import FOREIGN, Task
 
 SPLITS = ("test", "validation")  # the first that all have is compared
+JUDGE = "task.json"  # beside predictions: the task that they are judged by
 OWN = ("id", "prediction", "reference", "scores")  # keys of a row that are no trait of the example
 
 
@@ -115,7 +119,7 @@ def lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError(
             f"{file} cannot be read as predictions ({first_line(error)}); give a run, or a jsonl file"
         ) from None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_of(text), 1):
         if not line.strip():
             continue
         try:
@@ -127,20 +131,40 @@ def lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 f"{file}:{number}: no JSON object with a prediction; "
                 'write {"id": .., "prediction": .., "reference": ..} on every line'
             )
+        for key in OWN:
+            if not finite(row.get(key)):
+                raise InputError(
+                    f"{file}:{number}: {key} holds a number that is not finite; correct it, or drop the row"
+                )
         yield number, row
 
 
+def finite(value: Any) -> bool:
+    """Whether no number in a value of JSON is infinite or NaN."""
+    if isinstance(value, dict | list):
+        return all(map(finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def keep_judge(folder: Path, name: str, task: Task) -> None:
+    """Write down beside the predictions in a folder what judges them: no run need be around it."""
+    facts = {"task": name, "options": task.options.model_dump(mode="json"), "labels": task.labels}
+    (folder / "predictions" / JUDGE).write_text(as_json(facts, indent=2) + "\n", encoding="utf-8")
+
+
 def judged_by(file: Path) -> tuple[str | None, Task | None]:
-    """The task of the run that a file of predictions is in, with its options, if it is in one."""
+    """The task by which a file of predictions was judged, with its options, where that is known."""
     if file.parent.name != "predictions":
         return None, None
-    for folder in file.absolute().parents[1:4]:  # the run, or one that was scored on other data
-        facts = folder / "model" / "tunekit.json"
+    folders = file.absolute().parents[1:4]  # the run, or one that was scored on other data
+    inside = [folder / part / "tunekit.json" for folder in folders for part in ("model", "adapter")]
+    for facts in (file.parent / JUDGE, *inside):
         if facts.is_file():
             try:
                 said = json.loads(facts.read_text(encoding="utf-8"))
                 kind = tasks.find(said["task"])
-                return said["task"], kind(kind.Options.model_validate(said["options"]), None, said["labels"])
+                options = kind.Options.model_validate(said["options"], context=FOREIGN)
+                return said["task"], kind(options, None, said["labels"])
             except (ValueError, KeyError, TypeError) as error:
                 raise InputError(
                     f"{facts} is damaged ({first_line(error)}); take the folder from its run"

@@ -12,12 +12,12 @@ def verdict(pair: Pair, pairs: int = 1) -> str:
     found = pair.differences[0]
     on = f"on {pair.n:,} examples"
     if found.better is not None:
-        return f"{ahead(pair)} is better by {amount(found)} {bounds(found)} {on}"
+        return f"{ahead(pair)} is better by {amount(found)}{bounds(found)} {on}"
     if not found.differing:
         return f"not distinguishable: both score the same on each of {pair.n:,} examples"
     if not found.value:
         return f"not distinguishable {on}: {found.metric} is the same"
-    told = f"not distinguishable {on}: {ahead(pair)} is ahead by {amount(found)} {bounds(found)}"
+    told = f"not distinguishable {on}: {ahead(pair)} is ahead by {amount(found)}{bounds(found)}"
     if found.p is not None and found.p < SIGNIFICANCE:
         told += f", which is no finding among {pairs} comparisons"
     return told if found.needed is None else f"{told}; {examples(found.needed, pair.n)} would be needed"
@@ -36,11 +36,11 @@ def amount(found: Difference) -> str:
 
 
 def bounds(found: Difference) -> str:
-    """The interval of a difference, turned so that the difference itself is positive."""
+    """The interval of a difference, turned so that the difference itself is positive, after a blank."""
     if found.low is None or found.high is None:
         return ""
     low, high = (found.low, found.high) if found.value >= 0 else (-found.high, -found.low)
-    return f"[{number(low, found)}, {number(high, found)}]"
+    return f" [{number(low, found)}, {number(high, found)}]"
 
 
 def number(value: float, found: Difference) -> str:

@@ -30,6 +30,9 @@ class Measure:
     reported: tuple[str, ...]  # those that are shown unasked; the first picks the best model
     form: str  # of what is compared, a key of `evaluation.forms()`: label, labels, number, texts
     lower_is_better: tuple[str, ...] = ()
+    shares: tuple[
+        str, ...
+    ] = ()  # metrics from 0 to 1 that say how much is right, or is so: see `stats.estimate`
     score_all: Callable[[Sequence[Any], Sequence[Any]], list[Statistics]] | None = None  # where ranks matter
     # what sums do not tell, such as ranks in a resample: from every example's statistics, shape (examples,),
     # and how often it is drawn, shape (examples, resamples)

@@ -65,7 +65,16 @@ def score_words(prediction: Sequence[str], reference: Sequence[str]) -> Statisti
     return counts
 
 
+SHARES = tuple(name for name in OF_LABELS if name != "mcc")  # which is a correlation
 CLASSIFICATION = Measure(
-    "classification", score_label, summarize_labels, OF_LABELS, ("accuracy", "macro_f1", "mcc"), "label"
+    "classification",
+    score_label,
+    summarize_labels,
+    OF_LABELS,
+    ("accuracy", "macro_f1", "mcc"),
+    "label",
+    shares=SHARES,
 )
-WORDS = Measure("words", score_words, summarize_labels, OF_LABELS, ("accuracy", "macro_f1"), "labels")
+WORDS = Measure(
+    "words", score_words, summarize_labels, OF_LABELS, ("accuracy", "macro_f1"), "labels", shares=SHARES
+)

@@ -59,4 +59,5 @@ WRITING = Measure(
     (*LIKELY, *WRITTEN),
     "texts",
     lower_is_better=LIKELY,
+    shares=WRITTEN,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tunekit.metrics.base import Measure, Metrics, Statistics, Totals, ratio
-from tunekit.metrics.labels import OF_LABELS, score_label, summarize_labels
+from tunekit.metrics.labels import OF_LABELS, SHARES, score_label, summarize_labels
 
 BEST = 5  # labels among which the right one is looked for
 
@@ -34,4 +34,5 @@ RANKED = Measure(
     (*OF_LABELS, "top5_accuracy"),
     ("accuracy", "top5_accuracy", "macro_f1"),
     "label",
+    shares=(*SHARES, "top5_accuracy"),
 )

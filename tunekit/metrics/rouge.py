@@ -50,4 +50,5 @@ ROUGE = Measure(
     (*KINDS, "hit_limit"),
     "texts",
     lower_is_better=("hit_limit",),
+    shares=(*KINDS, "hit_limit"),
 )

@@ -37,11 +37,5 @@ def summarize_sets(totals: Totals) -> Metrics:
     }
 
 
-MULTILABEL = Measure(
-    "multilabel",
-    score_set,
-    summarize_sets,
-    ("micro_f1", "macro_f1", "subset_accuracy", "sample_f1", "micro_precision", "micro_recall"),
-    ("micro_f1", "macro_f1", "subset_accuracy"),
-    "labels",
-)
+NAMES = ("micro_f1", "macro_f1", "subset_accuracy", "sample_f1", "micro_precision", "micro_recall")
+MULTILABEL = Measure("multilabel", score_set, summarize_sets, NAMES, NAMES[:3], "labels", shares=NAMES)

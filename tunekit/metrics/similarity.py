@@ -123,6 +123,7 @@ def similarity_of(form: str) -> Measure:
         NAMES,
         ordered,
         "number",
+        shares=(*RETRIEVAL, "triplet_accuracy"),
         score_all=score_similarities,
         recount=recount_similarity,
     )

@@ -67,11 +67,5 @@ def best_threshold(scores: Sequence[float], gains: Sequence[float]) -> float:
     return float(bounds[best : best + 2].mean())
 
 
-SQUAD = Measure(
-    "squad",
-    score_span,
-    summarize_spans,
-    ("f1", "exact", "has_answer_f1", "has_answer_exact", "no_answer_accuracy"),
-    ("f1", "exact"),
-    "texts",
-)
+NAMES = ("f1", "exact", "has_answer_f1", "has_answer_exact", "no_answer_accuracy")
+SQUAD = Measure("squad", score_span, summarize_spans, NAMES, ("f1", "exact"), "texts", shares=NAMES)

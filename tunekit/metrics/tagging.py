@@ -47,11 +47,5 @@ def seqeval_reader() -> Callable[[list[str]], list[tuple[str, int, int]]]:
     return get_entities  # type: ignore[no-any-return]
 
 
-ENTITIES = Measure(
-    "entities",
-    score_entities,
-    summarize_entities,
-    ("f1", "precision", "recall", "accuracy", "macro_f1"),
-    ("f1", "precision", "recall", "accuracy"),
-    "labels",
-)
+NAMES = ("f1", "precision", "recall", "accuracy", "macro_f1")
+ENTITIES = Measure("entities", score_entities, summarize_entities, NAMES, NAMES[:4], "labels", shares=NAMES)

@@ -28,4 +28,5 @@ TEXTS = Measure(
     ("f1", "exact", "rougeL", "hit_limit"),
     "texts",
     lower_is_better=("hit_limit",),
+    shares=("f1", "exact", *KINDS, "hit_limit"),
 )

@@ -86,6 +86,7 @@ def translation_measure(tokenizer: str = "13a", words: int = 0) -> Measure:
         names,
         "texts",
         lower_is_better=("hit_limit",),
+        shares=("hit_limit",),
         signatures=partial(signatures, **settings),
     )
 

@@ -68,7 +68,8 @@ def score_of(scored: Scored, lines: Sequence[Line], metric: str) -> dict[str, An
         value = float(task.summarize(totals(statistics))[metric])
         return {"value": value, "low": None, "high": None, "n": len(lines)}
     units = [number if line.unit is None else line.unit for number, line in enumerate(lines)]
-    found = estimate(statistics, task.summarize, units=units, recount=task.measure.recount)[metric]
+    recount, shares = task.measure.recount, task.measure.shares
+    found = estimate(statistics, task.summarize, units=units, recount=recount, shares=shares)[metric]
     return {"value": found.value, "low": found.low, "high": found.high, "n": len(lines)}
 
 

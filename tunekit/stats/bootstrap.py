@@ -54,12 +54,12 @@ class Bootstrap:
         """Whether every resample has the same value, so that resamples tell nothing."""
         return bool(np.ptp(self.drawn) <= ROUNDING * max(1.0, abs(self.value)))
 
-    def bounds(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """The interval."""
+    def bounds(self, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+        """The interval, if resamples tell of one."""
         from scipy.special import ndtr, stdtrit
 
-        if self.steady:
-            return self.value, self.value
+        if self.steady or self.units < 2:
+            return None
         far = stdtrit(self.freedom, (1 + confidence) / 2) * self.narrow
         shifted = self.bias + np.array([-far, far])
         low, high = np.quantile(

@@ -1,6 +1,6 @@
 """How sure a score is: each metric with its 95 % interval."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,31 +26,38 @@ def estimate(
     *,
     units: Sequence[Hashable] | None = None,
     recount: Recount | None = None,
+    shares: Collection[str] | None = None,
 ) -> dict[str, Estimate]:
     """Each metric over all examples with its interval; examples with equal `units` are not independent.
 
-    A share of units has Wilson's interval, everything else that of the bootstrap, and one unit none.
+    A share of units has Wilson's interval, and so has one of `shares` that is 1 in every resample. Everything
+    else has that of the bootstrap, which tells nothing of one unit, or where all resamples have one value.
     """
-    sample = Sample.of(statistics, summarize, units, recount)
+    sample = Sample.of(statistics, summarize, units, recount, shares)
     found = bootstrap(sample.metrics, sample.units, seed)
     return {name: interval(sample, name, each) for name, each in found.items()}
 
 
 def interval(sample: Sample, name: str, found: Bootstrap) -> Estimate:
     """A metric with its interval."""
-    perfect = found.steady and found.value == 1  # every resample has 1, and still it may be less
+    perfect = may_be_share(sample, name) and found.steady and found.value == 1  # and still it may be less
     if is_share(sample, name, found.value) or perfect:
         return Estimate(found.value, *wilson(found.value, sample.units), sample.examples)
-    low, high = found.bounds() if sample.units > 1 else (None, None)
+    low, high = found.bounds() or (None, None)
     return Estimate(found.value, low, high, sample.examples)
 
 
 def is_share(sample: Sample, name: str, value: float) -> bool:
     """Whether a metric is the share of units that are right: 0 or 1 for each, and their mean for all."""
     alone = sample.alone.get(name)
-    if alone is None or not np.isin(alone, (0.0, 1.0)).all():
+    if not may_be_share(sample, name) or alone is None or not np.isin(alone, (0.0, 1.0)).all():
         return False
     return bool(abs(alone.mean() - value) <= ROUNDING)
+
+
+def may_be_share(sample: Sample, name: str) -> bool:
+    """Whether a metric counts what is right, unlike a correlation, which is 0 for every single unit."""
+    return sample.shares is None or name in sample.shares
 
 
 def wilson(share: float, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

@@ -34,8 +34,8 @@ class Paired:
     a: float
     b: float
     value: float
-    low: float
-    high: float
+    low: float | None  # None where resamples tell nothing
+    high: float | None
     p: float  # two-sided, of no difference
     error: float  # standard error of the difference
     differing: int  # units that do not score the same
@@ -62,13 +62,15 @@ def judged(
     a: Sample, b: Sample, name: str, found: Bootstrap, values: tuple[float, float], changed: NDArray[np.int64]
 ) -> Paired:
     """A difference with its interval and p value; where few units differ, from their exact distribution."""
-    (low, high), p = found.bounds(), found.p_of_zero()
+    bounds, p = found.bounds(), found.p_of_zero()
     pairs = disagreement(a, b, name, values) if a.units == a.examples else None
-    if pairs and pairs.exact:
-        (low, high), p = exact_bounds(pairs, a.units), pairs.p
+    if pairs and (pairs.exact or bounds is None):
+        bounds, p = exact_bounds(pairs, a.units), pairs.p
     elif len(changed) < FEW:
         p = max(p, swapped(a, b, name, changed, found.value))
-        low, high = (min(low, 0.0), max(high, 0.0)) if p >= 1 - CONFIDENCE else (low, high)
+        if bounds and p >= 1 - CONFIDENCE:
+            bounds = min(bounds[0], 0.0), max(bounds[1], 0.0)
+    low, high = bounds or (None, None)
     return Paired(*values, found.value, low, high, p, found.error, len(changed), pairs)
 
 
@@ -103,8 +105,10 @@ def mcnemar(only_a: int, only_b: int) -> Disagreement:
     return Disagreement(only_a, only_b, p, count < FEW)
 
 
-def exact_bounds(pairs: Disagreement, units: int) -> tuple[float, float]:
+def exact_bounds(pairs: Disagreement, units: int) -> tuple[float, float] | None:
     """The interval of a difference of shares, given how many pairs disagree; it agrees with the exact test.
+
+    Where none disagree there is none.
 
     Source: Clopper and Pearson (1934), for the share of the disagreeing pairs that are in favour of B.
     """
@@ -112,7 +116,7 @@ def exact_bounds(pairs: Disagreement, units: int) -> tuple[float, float]:
 
     count = pairs.only_a + pairs.only_b
     if not count:
-        return 0.0, 0.0
+        return None
     share = binomtest(pairs.only_b, count).proportion_ci(CONFIDENCE, method="exact")
     return (2 * share.low - 1) * count / units, (2 * share.high - 1) * count / units
 

@@ -1,6 +1,6 @@
 """Examples' statistics as a sample: their totals, and those of any number of resamples of it."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -28,6 +28,7 @@ class Sample:
     unit: NDArray[np.int64]  # of each example, (examples,)
     summarize: Summarize
     recount: Recount | None = None  # see `metrics.Measure`
+    shares: Collection[str] | None = None  # likewise; None where any metric may be one
 
     @classmethod
     def of(
@@ -36,10 +37,11 @@ class Sample:
         summarize: Summarize,
         units: Sequence[Hashable] | None = None,
         recount: Recount | None = None,
+        shares: Collection[str] | None = None,
     ) -> "Sample":
         """The sample of examples with these statistics; without `units` each is one."""
         names, rows = tabulate(statistics)
-        return cls(names, rows, numbered(units or range(len(statistics))), summarize, recount)
+        return cls(names, rows, numbered(units or range(len(statistics))), summarize, recount, shares)
 
     @property
     def examples(self) -> int:
@@ -88,7 +90,7 @@ class Sample:
     def pick(self, examples: NDArray[np.int64]) -> "Sample":
         """The sample of some of the examples."""
         unit = numbered(self.unit[examples].tolist())
-        return Sample(self.names, self.rows[examples], unit, self.summarize, self.recount)
+        return Sample(self.names, self.rows[examples], unit, self.summarize, self.recount, self.shares)
 
 
 def draws(units: int, resamples: int, seed: int) -> Iterator[Array]:
