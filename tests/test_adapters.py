@@ -12,23 +12,29 @@ from safetensors.torch import load_file
 
 from tests import tiny
 from tests.building import difference, gradients, make_fitting, make_task, quiet
-from tunekit import workflow
+from tunekit import tasks, workflow
 from tunekit.console import out
 from tunekit.doctor.invariance import compare_cuts
 from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.evaluation import predict
+from tunekit.fast.compiled import layers_of
 from tunekit.finish import same
 from tunekit.models.adapted import load_adapted, merged, read_config
 from tunekit.models.adapters import adapt, count_weights, find_places, trainable
 from tunekit.models.checkpoint import inspect
 from tunekit.models.finetuned import load_task, load_weights
+from tunekit.models.freezing import freeze
 from tunekit.models.load import load_model, save_finetuned
 from tunekit.models.several import load_several
 from tunekit.optim import make_optimizer
+from tunekit.prepare import check_pushable
+from tunekit.prepare.trained import hollow
 from tunekit.recipe import AdapterSection, ModelSection, Recipe, TrainSection, load
 from tunekit.run import Run
+from tunekit.tasks._plain import adapter_code
 
 TASK = "text-classification"
+WRITES, PICTURES = "summarization", "image-classification"
 MERGING = ("lora", "dora", "rslora", "ia3")
 CELLS = [  # each way that layers, heads and embeddings can be
     (TASK, "bert"),  # a pooler that no checkpoint has
@@ -194,8 +200,6 @@ def test_model_adapter_and_plain_transformers_answer_alike(finished: Callable[..
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # of peft itself
 def test_the_card_of_an_adapter_has_code_that_loads_it(finished: Callable[..., Run]) -> None:
-    from tunekit.tasks._plain import adapter_code
-
     run = finished()
     _, task = load_task(run.adapter)
     base = json.loads((run.adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
@@ -204,6 +208,20 @@ def test_the_card_of_an_adapter_has_code_that_loads_it(finished: Callable[..., R
     wanted = predict(task, load_weights(run.model, task), rows_of(TASK))
     assert same(wanted, predict(task, names["network"], rows_of(TASK)))
     assert names["network"].config.id2label == {0: "negative", 1: "positive"}
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # of peft itself
+def test_the_code_of_an_adapter_loads_a_base_with_a_head_of_another_size(
+    finished: Callable[..., Run], checkpoint: Make, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    base = AutoModelForSequenceClassification.from_pretrained(checkpoint("bert"), num_labels=5)
+    base.save_pretrained(tmp_path)
+    _, task = load_task(finished().adapter)
+    names: dict[str, Any] = {}
+    exec(adapter_code(task, str(finished().adapter), str(tmp_path), None), names)
+    assert names["network"].config.num_labels == 2
 
 
 def test_checkpoints_hold_only_what_is_trained(finished: Callable[..., Run]) -> None:
@@ -336,6 +354,18 @@ def test_an_adapter_on_the_line_drops_the_rate_of_the_recipe(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("override", "alpha"), [("adapter=rslora", 8.0), ("adapter.rank=64", 128.0), ("adapter=ia3", None)]
+)
+def test_another_kind_or_rank_drops_the_numbers_of_the_former(
+    override: str, alpha: float | None, tmp_path: Path
+) -> None:
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(settings(tmp_path, "adapter=lora").to_yaml())
+    adapter = load(resolved, [override]).adapter
+    assert adapter is not None and adapter.alpha == alpha
+
+
 def test_an_adapter_of_a_recipe_can_be_switched_off(tmp_path: Path) -> None:
     file = tmp_path / "lora.yaml"
     file.write_text("task: text-classification\nmodel: bert\ndata: rows\nadapter: lora\n")
@@ -349,6 +379,7 @@ def test_an_adapter_of_a_recipe_can_be_switched_off(tmp_path: Path) -> None:
         (["adapter=lora", "adapter.targets=[query, valu]"], "did you mean 'value'?"),
         (["train.unfreeze=3"], "the model has 2 layers"),
         (["train.unfreeze=[poolr]"], "did you mean 'pooler'?"),
+        (["train.unfreeze=[word_embeddings]"], "has no weights but those of embeddings"),
     ],
     ids=str,
 )
@@ -432,6 +463,63 @@ def test_embeddings_stay_frozen_with_a_head_that_shares_them(
     network = fitting.optimization.model
     assert not network.get_output_embeddings().weight.requires_grad
     assert network.transformer.ln_f.weight.requires_grad
+
+
+def test_a_head_that_shares_the_weights_of_embeddings_cannot_be_all_that_is_trained(
+    checkpoint: Make, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="nothing is left to train"):
+        make_fitting(tmp_path, WRITES, checkpoint("gpt2"), data(WRITES), "train.unfreeze=head")
+
+
+def test_a_norm_of_embeddings_does_not_follow_the_layers(checkpoint: Make) -> None:
+    model = hollow(inspect(ModelSection(name=str(checkpoint("bart"))), tasks.find(WRITES)))
+    freeze(model, 1, layers_of(model))
+    trained = {name for name, each in model.named_parameters() if each.requires_grad}
+    assert trained and all(name.startswith("model.decoder.layers.1.") for name in trained)
+
+
+@pytest.mark.parametrize("overrides", ["adapter=lora", "train.unfreeze=head"])
+def test_frozen_norms_keep_the_statistics_of_the_checkpoint(
+    overrides: str, checkpoint: Make, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    fitting = make_fitting(tmp_path, PICTURES, checkpoint("mobilevit"), data(PICTURES), overrides)
+    network = fitting.optimization.model
+    before = {name: each.clone() for name, each in network.named_buffers() if "running" in name}
+    gradients(fitting.optimization, fitting.steps)
+    after = dict(network.named_buffers())
+    assert before and all(torch.equal(after[name].float(), each) for name, each in before.items())
+
+
+def test_a_model_without_layers_for_an_adapter_is_refused(checkpoint: Make) -> None:
+    model = hollow(inspect(ModelSection(name=str(checkpoint("resnet"))), tasks.find(PICTURES)))
+    with pytest.raises(InputError, match="ResNetForImageClassification has none; remove adapter"):
+        count_weights(model, AdapterSection(kind="lora"))
+
+
+def test_an_adapter_names_the_whole_path_of_its_checkpoint(
+    checkpoint: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = checkpoint("bert")
+    monkeypatch.chdir(folder.parent)
+    _, _, wrapped = adapted(TASK, Path(folder.name), {"kind": "lora"})
+    assert wrapped.active_peft_config.base_model_name_or_path == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "advice"),
+    [
+        (["adapter=lora", "hub.adapter=true"], "push the merged model"),
+        (["task=summarization", "adapter=prompt"], "such as lora"),
+    ],
+    ids=str,
+)
+def test_an_adapter_that_nobody_could_load_is_not_trained_to_be_pushed(
+    overrides: list[str], advice: str, checkpoint: Make, tmp_path: Path
+) -> None:
+    file = tiny.recipe(tmp_path / "tiny.yaml", TASK, checkpoint("bert"), tmp_path)
+    with pytest.raises(InputError, match=f"is a folder here, which nobody else has; .*{advice}"):
+        check_pushable(load(file, ["hub.repo=user/name", *overrides]))
 
 
 def test_vectors_of_ia3_do_not_shrink(checkpoint: Make) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests import tiny
+from tests.building import make_fitting
 from tests.faults.processes import results
 from tests.test_resume import stop_at
 from tunekit import workflow
+from tunekit.before import score_before
 from tunekit.errors import Interrupted
 from tunekit.reproduction import reproduce
 from tunekit.run import Run
@@ -63,6 +65,24 @@ def test_it_is_not_asked_of_the_finished_model_when_its_scores_are_made_again(
     train(recipe, tmp_path / "run")
     _, verdicts = reproduce(tmp_path / "run", evaluate_only=True, output=tmp_path / "again")
     assert all(verdict.inside for verdict in verdicts)
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # of peft itself
+def test_virtual_tokens_which_begin_as_random_ones_are_no_part_of_it(
+    checkpoint: Callable[..., Path], data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    task, found = "translation", []
+    for overrides in ([], ["adapter=prompt"]):
+        folder = tmp_path / f"{len(found)}"
+        folder.mkdir()
+        asked = ["train.evaluate_before=true", *overrides]
+        fitting = make_fitting(folder, task, checkpoint("t5"), data(task), *asked)
+        if fitting.adapter is not None:
+            for each in fitting.adapter.prompt_encoder.parameters():
+                each.data.fill_(float("nan"))  # with which nothing is written
+        score_before(fitting, {"validation": fitting.validation})
+        found.append(fitting.run.facts["before"])
+    assert found[0] == found[1]
 
 
 def test_the_report_holds_it_against_the_result(recipe: Path, tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ def test_a_single_run_of_several_seeds_is_refused(recipe: Path, tmp_path: Path) 
         workflow.finetune(recipe, output=tmp_path / "run")
 
 
+def test_several_runs_of_one_seed_are_refused(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="train.seeds is 1, and this makes several runs"):
+        seeds.finetune_seeds(recipe, "train.seeds=1", output=tmp_path / "one")
+    assert not (tmp_path / "one").exists()
+
+
 def test_the_folder_is_no_model_and_says_which_run_is_the_best(made: seeds.Seeds) -> None:
     with pytest.raises(InputError, match=f"seed-{made.best}"):
         find_folder(made.path)

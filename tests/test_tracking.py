@@ -16,7 +16,7 @@ from tunekit import workflow
 from tunekit.errors import EnvironmentFailure
 from tunekit.recipe import load
 from tunekit.run import Run
-from tunekit.tracking import Trackers, check_trackers
+from tunekit.tracking import MLFLOW_URI, Trackers, check_trackers, mlflow
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the trackers' own packages
 
@@ -92,6 +92,24 @@ def test_a_tracker_that_fails_is_dropped_aloud(
     (tmp_path / "tracking" / "tensorboard").write_text("a file where a folder must be")
     Trackers(["tensorboard"], tmp_path, load(recipe).resolved()).log({"step": 1, "loss": 1.0})
     assert "tracking by tensorboard ended" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_when_the_folder_of_its_trackers_is_deleted(tmp_path: Path) -> None:
+    trackers = Trackers([], tmp_path, {})
+    trackers.state["ids"]["tensorboard"] = "here"
+    trackers.log({"step": 1, "loss": 1.0})
+    assert (tmp_path / "tracking" / "state.json").exists()
+
+
+def test_every_run_of_a_process_has_a_database_of_its_own_with_mlflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = pytest.importorskip("mlflow")
+    monkeypatch.delenv(MLFLOW_URI, raising=False)
+    for name in ("a", "b"):
+        mlflow(name, tmp_path / name, None)
+        assert client.get_tracking_uri() == f"sqlite:///{tmp_path / name}/mlflow.db"
+    assert MLFLOW_URI not in os.environ
 
 
 def test_a_tracker_that_is_not_installed_is_refused_with_the_command_to_install_it() -> None:

@@ -374,6 +374,23 @@ def convnext(folder: Path, **settings: Any) -> Path:
     return save(folder, ConvNextForImageClassification(config), processor)
 
 
+def resnet(folder: Path, **settings: Any) -> Path:
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    config = ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", **settings
+    )
+    return save(folder, ResNetForImageClassification(config), squared())
+
+
+def mobilevit(folder: Path, **settings: Any) -> Path:
+    from transformers import MobileViTConfig, MobileViTForImageClassification
+
+    sizes = dict(hidden_sizes=[8, 12, 16], neck_hidden_sizes=[4, 4, 8, 8, 8, 8, 16], num_attention_heads=2)
+    config = MobileViTConfig(image_size=SIDE, patch_size=2, output_stride=32, **sizes, **settings)
+    return save(folder, MobileViTForImageClassification(config), squared())
+
+
 def dinov2(folder: Path, **settings: Any) -> Path:
     from transformers import Dinov2Config, Dinov2ForImageClassification
     from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil

@@ -75,7 +75,8 @@ def export_adapter(fitting: Fitting, name: str, rows: Rows, wanted: Sequence[Ans
     """
     run, optimization, adapter = fitting.run, fitting.optimization, fitting.adapter
     task = optimization.task
-    base = {key: run.facts["checkpoint"][key] for key in ("name", "commit", "sha256")}
+    recorded, place = run.facts["checkpoint"], adapter.active_peft_config.base_model_name_or_path
+    base = {"name": place, "commit": recorded["commit"], "sha256": recorded["sha256"]}
     quantized = getattr(optimization.model, "is_quantized", False)
     with proven(run.adapter, rows, None if quantized else wanted) as folder:
         save_adapter(folder, task, name, adapter, base, weights)

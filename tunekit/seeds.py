@@ -13,6 +13,7 @@ from tunekit.environment import process_count
 from tunekit.errors import InputError
 from tunekit.hub import check_rights, push_if_named
 from tunekit.models.together import from_first
+from tunekit.prepare import check_pushable
 from tunekit.recipe import HubSection, Recipe
 from tunekit.run import Run, check_links, choose, write
 from tunekit.workflow import finetune
@@ -72,10 +73,12 @@ def finetune_seeds(
         Diverged: the loss or a gradient is not finite.
     """
     settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
+    refuse_one(settings)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     whole = choose(f"{stem}-{settings.fingerprint[:8]}", output, refuse_path(resume), overwrite=overwrite)
     folder = check_folder(whole)
     check_card(settings.hub)
+    check_pushable(settings)
     check_rights(settings.hub)
     runs = [
         finetune(each, output=place(folder, each.train.seed), resume=resume, overwrite=overwrite)
@@ -88,6 +91,18 @@ def finetune_seeds(
         own = recipes.load(found.best_run / "recipe.yaml").model_copy(update={"hub": settings.hub})
         push_if_named(Run(found.best_run), own)
     return found
+
+
+def refuse_one(settings: Recipe) -> None:
+    """Refuse a recipe for one run where several are made.
+
+    Raises:
+        InputError: it is one.
+    """
+    if settings.train.seeds == 1:
+        raise InputError(
+            "train.seeds is 1, and this makes several runs; give train.seeds=5, or call tunekit.finetune"
+        )
 
 
 def told(found: Seeds | None) -> Seeds:

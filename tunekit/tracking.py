@@ -25,6 +25,7 @@ from tunekit.run import Run
 
 PROJECT = "tunekit"  # what runs are grouped under, where a tracker groups them
 FOLDER = "tracking"  # in the run: what the trackers write here, and what was sent
+MLFLOW_URI = "MLFLOW_TRACKING_URI"
 WANDB_HOST = "api.wandb.ai"
 
 
@@ -112,11 +113,16 @@ class Trackers:
                 end(name, self.open.pop(name))
 
     def keep(self) -> None:
-        """Write down what was sent, in one step."""
-        if self.open or self.state["ids"]:
-            beside = self.folder / ".state.json.tmp"
+        """Write down what was sent, in one step; a failure is told, and the run goes on."""
+        if not (self.open or self.state["ids"]):
+            return
+        beside = self.folder / ".state.json.tmp"
+        try:
+            self.folder.mkdir(exist_ok=True)
             beside.write_text(json.dumps(self.state))
             beside.replace(self.folder / "state.json")
+        except OSError as error:
+            out.warn(f"what was tracked could not be noted ({first_line(error)}); the run goes on")
 
     @contextmanager
     def surviving(self, name: str) -> Iterator[None]:
@@ -211,10 +217,12 @@ def mlflow(run: str, folder: Path, run_id: str | None) -> dict[str, Any]:
     """The server of MLFLOW_TRACKING_URI; without one, or offline, a database in the run."""
     import mlflow as client
 
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    uri = os.environ.get(MLFLOW_URI)
     remote = uri is not None and uri.startswith(("http:", "https:", "databricks"))
-    if uri is None or (remote and offline()):
-        client.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    own = uri is None or (remote and offline())
+    client.set_tracking_uri(f"sqlite:///{folder}/mlflow.db" if own else uri)
+    os.environ.pop(MLFLOW_URI, None)  # where mlflow wrote it, and the next run would find it
+    os.environ |= {} if uri is None else {MLFLOW_URI: uri}
     return {"experiment_name": PROJECT, "run_name": run, "run_id": run_id}
 
 

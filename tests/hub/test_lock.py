@@ -7,7 +7,8 @@ import pytest
 
 from tunekit.errors import InputError
 from tunekit.hub.lock import LOCK, Lock, Score, drift, lock_of, other_rows, public_facts, scores_of
-from tunekit.hub.reproducing import inside, judge
+from tunekit.hub.reproducing import Original, inside, judge
+from tunekit.recipe import load
 from tunekit.run import Run
 
 ROWS = {"rows": 3, "sha256": "ab" * 32}
@@ -110,3 +111,16 @@ def test_a_metric_without_an_interval_must_come_out_equal(value: float, expected
 def test_a_metric_that_is_no_longer_there_is_outside() -> None:
     (verdict,) = judge({"test": {"f1": Score(value=0.5)}}, {"test": {}})
     assert not verdict.inside
+
+
+@pytest.mark.parametrize("override", ["data.workers=2", "model.attention=eager"])
+def test_what_names_no_other_model_or_data_leaves_the_commits(override: str, tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("task: text-classification\nmodel: a/b\ndata: c/d\n")
+    facts = FACTS | {
+        "data": FACTS["data"] | {"commit": "d" * 40},
+        "checkpoint": {"name": "a/b", "commit": "c" * 40},
+    }
+    lock = Lock.model_validate(facts)
+    found = Original(tmp_path, tmp_path, lock, {}).pinned(load(file, [override]), [override])
+    assert (found.model.revision, found.data.revision) == ("c" * 40, "d" * 40)

@@ -68,7 +68,7 @@ def gather(run: Run, recipe: Recipe, section: HubSection) -> list[Item]:
         )
     alone = section.adapter or run.finished_folder == run.adapter
     if alone:
-        check_adapter(run)
+        check_adapter(run, recipe)
     folder = run.adapter if alone else run.model
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     items = [Item(name, path) for name, path in paths.items() if path.is_file() and listed(name, MODEL)]
@@ -78,18 +78,18 @@ def gather(run: Run, recipe: Recipe, section: HubSection) -> list[Item]:
     return items
 
 
-def check_adapter(run: Run) -> None:
+def check_adapter(run: Run, recipe: Recipe) -> None:
     """Refuse to push the adapter of a run that has none, or whose checkpoint nobody else has.
 
     Raises:
         InputError: it is one of those.
     """
-    if not run.adapter.is_dir():
+    if recipe.adapter is None or not run.adapter.is_dir():
         raise InputError(f"run {run.path} has no adapter; push its model, without --adapter")
     if run.facts["checkpoint"]["commit"] is None:
         raise InputError(
-            f"the adapter of {run.path} is for a checkpoint in a folder here, which nobody else has; push "
-            "the merged model, without --adapter, or train from a model of the Hub"
+            f"the adapter of {run.path} is for a checkpoint in a folder here, which nobody else has; "
+            f"{recipe.adapter.instead}"
         )
 
 

@@ -14,6 +14,7 @@ from tunekit.models.finetuned import find_folder
 from tunekit.network import at_revision
 from tunekit.recipe import HubSection, Recipe
 
+NAMING = ("model", "model.name", "model.revision", "data", "data.path", "data.revision")
 TOLERANCE = 1e-6  # by which a value may lie outside an interval: of rounding
 
 
@@ -43,7 +44,8 @@ class Original:
 
     def pinned(self, recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         """A recipe with the recorded commits of its checkpoint and data set, unless overrides name others."""
-        given = {argument.split("=", 1)[0].split(".")[0] for argument in overrides}
+        keys = {argument.split("=", 1)[0] for argument in overrides}
+        given = {key.split(".")[0] for key in keys if key in NAMING}
         commits = {"model": self.lock.checkpoint.commit, "data": self.lock.data.commit}
         sections = {"model": recipe.model, "data": recipe.data}
         update = {

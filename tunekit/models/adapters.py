@@ -52,7 +52,7 @@ def adapt(model: Any, section: AdapterSection, task: Task, checkpoint: Checkpoin
     found = find_places(model, section)
     read = [name for name in found.whole if not f"{name}.".startswith(task.unread)]
     places = replace(found, whole=read)
-    origin = {"base_model_name_or_path": checkpoint.name, "revision": checkpoint.commit}
+    origin = {"base_model_name_or_path": checkpoint.place, "revision": checkpoint.commit}
     return wrap(model, make_config(section, places, task, origin))
 
 
@@ -91,13 +91,18 @@ def find_places(model: Any, section: AdapterSection) -> Places:
     """Where an adapter of a section goes in a model.
 
     Raises:
-        InputError: the section's targets are nowhere in the model.
+        InputError: the section's targets are nowhere in the model, or no adapter goes into it.
     """
     if not section.merges:
         width = getattr(model.config, "d_kv", 0) * getattr(model.config, "num_heads", 0)
         return Places([], [], [], False, width or None)
     whole = whole_modules(model)
     layers = {name: layer for name, layer in repeated_layers(model) if not inside(name, whole)}
+    if not layers:
+        raise InputError(
+            f"adapter.kind {section.kind} goes into linear layers of repeated blocks, of which "
+            f"{type(model).__name__} has none; remove adapter, or give train.unfreeze instead"
+        )
     chosen = layers if section.targets is None else chosen_layers(layers, section.targets)
     inner = [name for name in chosen if ends_mlp(name, layers)]
     transposed = all(not hasattr(layer, "in_features") for layer in chosen.values())

@@ -53,6 +53,11 @@ class Checkpoint:
         return self.copy.folder if self.copy else Path(self.name)
 
     @property
+    def place(self) -> str:
+        """Where it is found from any folder: its id on the Hub, or the whole path of a folder."""
+        return self.name if self.copy else str(self.folder.absolute())
+
+    @property
     def commit(self) -> str | None:
         """The Hub's commit that was resolved; None for a folder of the user's."""
         return self.copy.commit if self.copy else None

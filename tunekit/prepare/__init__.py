@@ -1,7 +1,7 @@
 """Before the first step: all that can be wrong is checked, then the parts of a run are put together."""
 
 from tunekit.prepare.assemble import assemble, reported
-from tunekit.prepare.check import Prepared, check
+from tunekit.prepare.check import Prepared, check, check_pushable
 from tunekit.prepare.once import Once, prepared_once
 from tunekit.prepare.resuming import already_finished, named_checkpoint
 
@@ -11,6 +11,7 @@ __all__ = [
     "already_finished",
     "assemble",
     "check",
+    "check_pushable",
     "named_checkpoint",
     "prepared_once",
     "reported",

@@ -14,7 +14,7 @@ from tunekit.environment import hush
 from tunekit.errors import EnvironmentFailure, InputError, Problems, cut, first_line
 from tunekit.evaluation import load_module
 from tunekit.identity import versions
-from tunekit.models.checkpoint import Checkpoint, inspect
+from tunekit.models.checkpoint import Checkpoint, inspect, local_folder
 from tunekit.models.load import load_processor, token_limit
 from tunekit.models.sentences import suited
 from tunekit.models.weights import WEIGHTS
@@ -84,6 +84,8 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool, known: Data | None = Non
     with problems.collect():
         trained = check_trained(recipe, checkpoint) if checkpoint else None
     with problems.collect():
+        check_pushable(recipe) if checkpoint else None
+    with problems.collect():
         check_space(run, checkpoint, recipe.train.keep, trained)
     problems.raise_if_any()
     assert data is not None and checkpoint is not None
@@ -116,6 +118,21 @@ def check_modules(metrics: Sequence[str], task: Task, data: Data | None) -> None
                 f"metric {str(path)!r} fails on the right answers {cut(repr(answers))} "
                 f"({type(error).__name__}: {first_line(error)}); correct it"
             ) from error
+
+
+def check_pushable(recipe: Recipe) -> None:
+    """Refuse to train an adapter that is to be pushed alone, for a checkpoint that nobody else has.
+
+    Raises:
+        InputError: it is one.
+    """
+    adapter, hub, model = recipe.adapter, recipe.hub, recipe.model
+    alone = adapter is not None and hub.repo and (hub.adapter or not adapter.merges)
+    if adapter and alone and local_folder(model.name):
+        raise InputError(
+            f"the adapter is to be pushed to {hub.repo}, and model {model.name!r} is a folder here, which "
+            f"nobody else has; {adapter.instead}"
+        )
 
 
 def check_space(run: Run, checkpoint: Checkpoint | None, keep: int, trained: int | None = None) -> None:

@@ -8,7 +8,7 @@ from tunekit.errors import InputError, Problems
 from tunekit.fast.compiled import layers_of
 from tunekit.models.adapters import adapt, check_kind, count_weights, trainable
 from tunekit.models.checkpoint import Checkpoint
-from tunekit.models.freezing import freeze, recompute_activations
+from tunekit.models.freezing import freeze, hold_statistics, recompute_activations
 from tunekit.models.quantization import check_bits, weights_in
 from tunekit.recipe import Recipe
 from tunekit.tasks.base import Task
@@ -73,6 +73,8 @@ def choose_trained(recipe: Recipe, model: Any, task: Task, checkpoint: Checkpoin
         model = trainable(adapter)
     elif section.unfreeze:
         freeze(model, section.unfreeze, layers_of(model))
+    if recipe.adapter or section.unfreeze:
+        hold_statistics(model)
     if section.gradient_checkpointing:
         recompute_activations(model)
     return model, adapter

@@ -92,6 +92,13 @@ class AdapterSection(Section):
         return self.kind not in VIRTUAL
 
     @property
+    def instead(self) -> str:
+        """What to do where the adapter alone cannot be pushed, as its checkpoint is here alone."""
+        if self.merges:
+            return "push the merged model, without hub.adapter, or train from a model of the Hub"
+        return "train from a model of the Hub, or a kind that becomes part of the weights, such as lora"
+
+    @property
     def shares(self) -> bool:
         """Whether its model can be shared out over processes."""
         return self.merges and self.bits is None

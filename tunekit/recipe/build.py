@@ -30,7 +30,11 @@ BELONGS_TO: dict[Place, tuple[Place, ...]] = {  # keys that an override of anoth
     ("data", "path"): (("data", "splits"), ("data", "columns"), ("data", "config"), ("data", "revision")),
     ("model", "name"): (("model", "revision"),),
     ("adapter",): (("train", "learning_rate"),),
-    ("adapter", "kind"): (("train", "learning_rate"),),
+    ("adapter", "kind"): (
+        ("train", "learning_rate"),
+        *(("adapter", key) for key in ("rank", "alpha", "dropout", "tokens")),
+    ),
+    ("adapter", "rank"): (("adapter", "alpha"),),
     ("train", "steps"): (("train", "epochs"),),
     ("train", "epochs"): (("train", "steps"),),
 }

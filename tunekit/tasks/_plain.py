@@ -22,7 +22,8 @@ def adapter_code(task: Any, repo: str, base: str, commit: str | None) -> str:
     """A script that loads an adapter onto its base model, with peft and transformers alone."""
     labels = list(task.labels)
     more = [f"    revision={literal(commit)},\n"] if commit else []
-    more += ["    id2label=dict(enumerate(labels)),\n"] if labels else []
+    if labels:  # the head of the base may be for others; the adapter brings its own
+        more += ["    id2label=dict(enumerate(labels)),\n", "    ignore_mismatched_sizes=True,\n"]
     more += ["    pad_token_id=processor.pad_token_id,\n"] if task.auto_processor == "AutoTokenizer" else []
     names = f"labels = {literal(labels)}\n" if labels else ""
     parts = {"head": task.head, "processor": task.auto_processor, "base": literal(base)}
