@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,16 @@ def command_line() -> str:
     """The command that was given, without anything that looks like a token."""
     words = ["tunekit", *sys.argv[1:]] if Path(sys.argv[0]).name in ("tunekit", "__main__.py") else ["python"]
     return redact(shlex.join(words))
+
+
+def same_command() -> str:
+    """What the user gives again to continue: the same command, but for options that begin anew."""
+    words, anew = [*sys.argv[1:], ""], []
+    if "--overwrite" in words:
+        anew.append("--overwrite")
+    if "--resume=never" in words or ("--resume", "never") in pairwise(words):
+        anew.append("--resume never")
+    return f"the same command without {' and '.join(anew)}" if anew else "the same command"
 
 
 out = Console()

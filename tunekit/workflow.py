@@ -14,7 +14,7 @@ from tunekit.console import out
 from tunekit.data.load import Data
 from tunekit.data.streams import stream
 from tunekit.engine import StopSignals, fit
-from tunekit.environment import configure, hush, process_index
+from tunekit.environment import configure, earlier_starts, hush, process_index
 from tunekit.errors import InputError
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
@@ -70,7 +70,11 @@ def finetune(
     refuse_several(settings)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
-    run.facts = told_by_first(run.facts)
+    begun = earlier_starts().intersection(run.facts.get("launch", []))
+    told = told_by_first({"facts": run.facts, "begun": bool(begun)})
+    run.facts = told["facts"]
+    if told["begun"]:  # by an earlier start of this command, which did what the options say
+        resume, overwrite = "auto", False
     with prepared_once() as once:
         begin_from = named_checkpoint(resume)
         finished = once.idle or already_finished(run, settings, resume=resume, overwrite=overwrite)

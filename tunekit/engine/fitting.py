@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunekit import checkpoint
-from tunekit.console import out
+from tunekit.console import out, same_command
 from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
 from tunekit.data.windows import Reading
@@ -242,7 +242,7 @@ class Fitting:
         return (
             f"{self.signals.received or 'a signal'} received: "
             f"saved after step {self.state.step} of {self.total} in {self.run.path}; "
-            "the same command continues"
+            f"{same_command()} continues"
         )
 
     def save(self) -> None:

@@ -1,5 +1,6 @@
 """What surrounds a process: the libraries underneath, and the other processes of its run."""
 
+from tunekit.environment.launches import earlier_starts, launch_names
 from tunekit.environment.libraries import SETTINGS, configure, hush, no_foreign_kernels, processor
 from tunekit.environment.places import (
     adopt_slurm,
@@ -16,8 +17,10 @@ __all__ = [
     "SETTINGS",
     "adopt_slurm",
     "configure",
+    "earlier_starts",
     "first_node",
     "hush",
+    "launch_names",
     "local_count",
     "local_index",
     "no_foreign_kernels",

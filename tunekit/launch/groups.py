@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from tunekit.console import same_command
 from tunekit.environment import on_one_machine, process_count, process_index
 from tunekit.errors import InputError, first_line
 from tunekit.launch.meeting import meet
@@ -143,9 +144,9 @@ def describe(error: BaseException) -> str:
     found = ((re.search(pattern, text), say) for pattern, say in REASONS)
     reason = next((say(*match.groups()) for match, say in found if match), first_line(error))
     if on_one_machine():
-        return f"another process was lost ({reason}); the same command continues from the last checkpoint"
+        return f"another process was lost ({reason}); {same_command()} continues from the last checkpoint"
     return (
         f"another machine of this run was not reached ({reason}): its process has ended, or the network is "
-        "cut; look at what it printed last. The last checkpoint is intact: the same command on every machine "
-        "continues"
+        "cut; look at what it printed last. The last checkpoint is intact: "
+        f"{same_command()} on every machine continues"
     )

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from typing import Any
 
+from tunekit.console import same_command
 from tunekit.environment import process_index
 from tunekit.errors import InputError, Interrupted
 from tunekit.launch.agent import make_agent
@@ -104,4 +105,4 @@ def stopped_by(number: signal.Signals, agent: Any) -> Failed:
     if first is not None and not first.killed and not first.unreached and first.message:
         return failed(first, agent.count, agent.restarted)
     text = f"{signal.Signals(number).name} received before anything was there to save, or twice"
-    return Failed(f"{text}; the same command begins again, or continues", Interrupted.exit_code)
+    return Failed(f"{text}; {same_command()} begins again, or continues", Interrupted.exit_code)
