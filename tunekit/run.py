@@ -98,13 +98,11 @@ class Run:
         write(self.path / "recipe.yaml", recipe.to_yaml())
 
     def empty(self) -> None:
-        """Delete what a run has left, so that what is there is always a run that can be continued, or none."""
+        """Delete what a run has left, so that what is there is always a run that can go on, or none."""
         if self.writes and self.facts:
             self.record(status="interrupted")
             inside = [each for each in self.path.iterdir() if each.name != ".lock"]
-            for each in sorted(
-                inside, key=lambda path: (path.name == "run.json", path.name != "checkpoints")
-            ):
+            for each in sorted(inside, key=lambda p: (p.name == "run.json", p.name != "checkpoints")):
                 shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
         self.facts = {}
 
@@ -156,7 +154,7 @@ class Run:
             tell(row)
 
     def cut_log(self, rows: int) -> None:
-        """Keep the first rows of log.jsonl: what came after the checkpoint will come again, in this launch."""
+        """Keep the first rows of log.jsonl: what came after the checkpoint comes again, in this launch."""
         self.record(launch=launch_names())
         if self.writes and self.log_path.exists():
             kept = self.log_path.read_text().splitlines(keepends=True)[:rows]

@@ -11,7 +11,7 @@ def launch_names() -> list[str]:
 
 
 def earlier_starts() -> set[str]:
-    """The names of launches that have started this process before; none where it is started for the first time."""
+    """The names of launches that have started this process before."""
     again = by_agent() if restarts("TORCHELASTIC_RESTART_COUNT") else []
     return {*again, *(by_slurm() if restarts("SLURM_RESTART_COUNT") else [])}
 
