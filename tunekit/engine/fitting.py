@@ -20,7 +20,7 @@ from tunekit.engine.steps import Progress, Watch, any_process, run_steps
 from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, baselines, evaluate
 from tunekit.identity import origin
-from tunekit.models.together import from_first
+from tunekit.models.together import from_first, wait_for_first
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
 from tunekit.stats import Estimate
@@ -75,15 +75,13 @@ class Fitting:
             self.saver.writers.meet_in(self.run.checkpoints)
         chosen = choose_step(self.run.checkpoints, self.begin_from, self.origin) if self.run.writes else None
         if accelerator.num_processes > 1:
+            wait_for_first()  # which holds checkpoints against their sha256
             chosen = from_first(chosen)
         if chosen is not None:
             saved = checkpoint.at_step(self.run.checkpoints, chosen)
             self.state = restore(saved, self.optimization)
-            self.steps.most, self.steps.budget, self.steps.shrunk = self.state.pieces or (
-                self.steps.most,
-                self.steps.budget,
-                False,
-            )
+            steps, pieces = self.steps, self.state.pieces
+            steps.most, steps.budget, steps.shrunk = pieces or (steps.most, steps.budget, False)
             out.say(f"continuing after step {self.state.step} of {self.total}")
         accelerator.wait_for_everyone()
         if self.run.writes:
@@ -219,6 +217,7 @@ class Fitting:
             if self.run.writes:
                 self.baselines = self.baselines or baselines(task, self.validation)
                 self.run.write_scores("validation", scores, self.baselines)
+            wait_for_first()
         patience = self.section.early_stopping
         patient = patience is None or self.state.stale < patience
         self.state.over = not patient and self.state.step < self.total

@@ -12,6 +12,8 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 class StopSignals:
     """While active, SIGTERM, SIGINT and SIGUSR1 only set `received`; a second SIGINT aborts at once.
 
+    So does SIGHUP, which comes when a terminal is closed, unless it is ignored, as under nohup.
+
     In a thread, as frameworks around a run use, nothing is changed: Python gives signals to the main one.
     """
 
@@ -22,7 +24,9 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if current_thread() is main_thread():
-            self.before = {each: signal.signal(each, self.handle) for each in STOPPING}
+            nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            stopping = STOPPING if nohup else (*STOPPING, signal.SIGHUP)
+            self.before = {each: signal.signal(each, self.handle) for each in stopping}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,7 +8,7 @@ from tunekit.checkpoint import Saved
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
 from tunekit.engine.shards import is_part, read_parts
-from tunekit.models.together import from_first, send, tensors_from_first
+from tunekit.models.together import from_first, send, tensors_from_first, wait_for_first
 
 INSIDE = "/"  # between the keys of a value that is in a dictionary of an optimizer's state
 
@@ -77,6 +77,7 @@ def give_weights(optimization: Optimization, find: Callable[[], Saved]) -> None:
     if optimization.reads:
         set_weights(optimization.model, find())
     if optimization.exchange:
+        wait_for_first()  # which also holds what it reads against its sha256
         send(weights(optimization.model).values())
 
 

@@ -2,9 +2,11 @@
 
 from tunekit.launch.groups import leave, set_patience, together, told_by_first
 from tunekit.launch.relaunching import relaunched
+from tunekit.launch.variables import check_place
 from tunekit.launch.workers import follow_launcher, report, started_here
 
 __all__ = [
+    "check_place",
     "follow_launcher",
     "leave",
     "relaunched",

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 from tunekit.console import same_command
 from tunekit.environment import on_one_machine, process_count, process_index
-from tunekit.errors import InputError, first_line
+from tunekit.errors import EnvironmentFailure, InputError, first_line
 from tunekit.launch.meeting import meet
 from tunekit.launch.workers import Unreached
 
@@ -128,7 +129,33 @@ def reaching() -> Iterator[None]:
     except Exception as error:
         if not is_of_others(error):
             raise
+        check_meeting(str(error))
         raise Unreached(describe(error)) from error
+
+
+def check_meeting(said: str) -> None:
+    """Tell a place where the processes cannot meet from a network that is cut.
+
+    Raises:
+        EnvironmentFailure: the port is taken, or nobody knows the address.
+    """
+    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    if "EADDRINUSE" in said:
+        raise EnvironmentFailure(
+            f"port {port} of this machine is in use; set MASTER_PORT to another everywhere"
+        )
+    if "trying to connect" in said and not is_known(address):
+        raise EnvironmentFailure(
+            f"nobody knows the address {address!r} of the first machine; correct MASTER_ADDR"
+        )
+
+
+def is_known(address: str) -> bool:
+    """Whether the system finds a machine by its name or number."""
+    try:
+        return bool(socket.getaddrinfo(address, None))
+    except OSError:
+        return False
 
 
 def is_of_others(error: BaseException) -> bool:

@@ -15,7 +15,8 @@ from tunekit.launch.workers import LAUNCHER, started_here
 
 RESTARTS = 3  # after kills, by default
 LOOPBACK = "lo" if sys.platform == "linux" else "lo0"
-PASSED_ON = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"  # to the processes
+PASSED_ON = ("SIGTERM", "SIGINT", "SIGUSR1")  # to the processes
+OF_TERMINALS = ("SIGHUP", "SIGQUIT")  # are passed on too, unless they are ignored, as under nohup
 
 
 def relaunched(processes: str, restarts: int | None = None) -> bool:
@@ -77,10 +78,16 @@ def check_devices(count: int) -> None:
 
 def prepare_environment(count: int) -> None:
     """Set what the processes inherit: threads, the loopback interface, and who shows their errors."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // count)))
     os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
-    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = PASSED_ON
+    others = [name for name in OF_TERMINALS if signal.getsignal(signal.Signals[name]) != signal.SIG_IGN]
+    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = ",".join([*PASSED_ON, *others])
     os.environ[LAUNCHER] = str(os.getpid())
+
+
+def cores() -> int:
+    """How many cores this process may use; where the system does not say, how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def launch(agent: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 PATIENCE = timedelta(days=1)
@@ -31,7 +32,15 @@ def wait_for_first() -> None:
     import torch.distributed as group
 
     if group.is_initialized() and group.get_world_size() > 1:
-        group.barrier(group.new_group(backend="gloo", timeout=PATIENCE))
+        group.barrier(patient_group(group.group.WORLD))
+
+
+@cache
+def patient_group(_: Any) -> Any:
+    """All processes of the group that is given, as one that waits for long; made once."""
+    import torch.distributed as group
+
+    return group.new_group(backend="gloo", timeout=PATIENCE)
 
 
 def send(tensors: Iterable[Any]) -> None:
