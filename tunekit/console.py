@@ -57,6 +57,15 @@ class Console:
         return Live() if self.speaks and not self.quiet and sys.stderr.isatty() else Silent()
 
 
+def leave_closed_terminal() -> None:
+    """Write to nowhere from now on where the terminal is closed: an error there would stop what goes on."""
+    for place in (1, 2):  # stdout and stderr
+        try:
+            os.write(place, b"")  # which fails on a closed terminal alone
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), place)
+
+
 def redact(text: str) -> str:
     """A text with *** for everything in it that is, or looks like, a token or password."""
     secrets = (

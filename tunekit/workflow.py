@@ -14,13 +14,13 @@ from tunekit.console import out
 from tunekit.data.load import Data
 from tunekit.data.streams import stream
 from tunekit.engine import StopSignals, fit
-from tunekit.environment import configure, earlier_starts, hush, process_index
+from tunekit.environment import configure, hush, process_index
 from tunekit.errors import InputError
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
 from tunekit.hub.lock import lock_of
-from tunekit.launch import check_place, together, told_by_first
+from tunekit.launch import check_place, found_by_first, together
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.models.several import alone, find_adapter, load_several
@@ -72,12 +72,10 @@ def finetune(
     refuse_several(settings)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
-    begun = bool(earlier_starts().intersection(run.facts.get("launch", [])))
-    told = told_by_first({"facts": run.facts, "begun": begun})
-    run.facts = told["facts"]
-    if told["begun"]:  # by an earlier start of this command, which did what the options say
+    run.facts, begun = found_by_first(run.facts)
+    if begun:  # by an earlier start of this command, which did what the options say
         resume, overwrite = "auto", False
-    with prepared_once() as once:
+    with StopSignals(at_once=True), prepared_once() as once:
         begin_from = named_checkpoint(resume)
         finished = once.idle or already_finished(run, settings, resume=resume, overwrite=overwrite)
         prepared = None if finished else prepare(settings, run, once, overwrite=overwrite, dry_run=dry_run)

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tunekit.console import leave_closed_terminal
 from tunekit.engine import StopSignals
 from tunekit.environment import adopt_slurm, first_node, tasks_by_node
-from tunekit.errors import EnvironmentFailure, InputError
+from tunekit.errors import EnvironmentFailure, InputError, Interrupted
 from tunekit.launch import check_place, relaunched, set_patience, together
 from tunekit.launch.groups import describe, is_of_others, store
 from tunekit.launch.meeting import introduce, welcome
@@ -215,3 +216,24 @@ def test_processes_share_the_cores_that_they_may_use(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     prepare_environment(2)
     assert os.environ["OMP_NUM_THREADS"] == "3"
+
+
+def test_a_closed_terminal_is_written_to_no_more(capfd: pytest.CaptureFixture[str]) -> None:
+    with capfd.disabled():
+        kept, (ours, theirs) = os.dup(2), os.openpty()
+        try:
+            os.dup2(theirs, 2)
+            os.close(ours)
+            with pytest.raises(OSError, match="Input/output error"):
+                os.write(2, b"lost")
+            leave_closed_terminal()
+            os.write(2, b"lost")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(theirs)
+
+
+def test_a_signal_before_there_is_anything_to_save_ends_at_once() -> None:
+    with pytest.raises(Interrupted, match="begins again, or continues"), StopSignals(at_once=True):
+        signal.raise_signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from tunekit.console import same_command
-from tunekit.environment import on_one_machine, process_count, process_index
+from tunekit.environment import earlier_starts, on_one_machine, process_count, process_index
 from tunekit.errors import EnvironmentFailure, InputError, first_line
 from tunekit.launch.meeting import meet
 from tunekit.launch.workers import Unreached
@@ -97,6 +97,13 @@ def leave() -> None:
     """Leave the process group after a command that went well."""
     if "torch" in sys.modules and sys.modules["torch"].distributed.is_initialized():
         sys.modules["torch"].distributed.destroy_process_group()
+
+
+def found_by_first(facts: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """What run.json holds, and whether this launch has begun that run before, as the first process sees."""
+    begun = earlier_starts().intersection(facts.get("launch", []))
+    told = told_by_first({"facts": facts, "begun": bool(begun)})
+    return told["facts"], told["begun"]
 
 
 def told_by_first(document: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from typing import Any
 
-from tunekit.console import same_command
+from tunekit.console import leave_closed_terminal, same_command
 from tunekit.environment import process_index
 from tunekit.errors import InputError, Interrupted
 from tunekit.launch.agent import make_agent
@@ -108,6 +108,7 @@ def launch(agent: Any) -> None:
 
 def stopped_by(number: signal.Signals, agent: Any) -> Failed:
     """What to raise when a signal was passed on and all processes have ended."""
+    leave_closed_terminal()
     first = agent.first_to_fail()
     if first is not None and not first.killed and not first.unreached and first.message:
         return failed(first, agent.count, agent.restarted)
