@@ -8,18 +8,16 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from tunekit.console import same_command
 from tunekit.environment import earlier_starts, on_one_machine, process_count, process_index
-from tunekit.errors import EnvironmentFailure, InputError, first_line
+from tunekit.errors import EnvironmentFailure, first_line
 from tunekit.launch.meeting import meet
 from tunekit.launch.workers import Unreached
+from tunekit.models.together import PATIENCE, patience
 
-PATIENCE = "TUNEKIT_TIMEOUT"  # variable: seconds that processes wait for each other
-USUAL = 600.0  # seconds
 TOLD = itertools.count()  # calls, of which each has a key of its own
 REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo say, and what that means
     (r"Connection closed by peer \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
@@ -33,22 +31,6 @@ REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo s
     (r"while trying to connect to \(([^)]+)\)", lambda address: f"{address} did not answer"),
 )
 FROM_OTHERS = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreError", "QueueEmptyError")
-
-
-def patience() -> timedelta:
-    """How long processes wait for each other before one is given up.
-
-    Raises:
-        InputError: the variable TUNEKIT_TIMEOUT, which `--timeout` sets, is no number above 0.
-    """
-    given = os.environ.get(PATIENCE, str(USUAL))
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 10**7:
-        raise InputError(f"the time-out is {given!r} (--timeout, {PATIENCE}); give seconds above 0")
-    return timedelta(seconds=seconds)
 
 
 def set_patience(seconds: float | None) -> None:
