@@ -194,6 +194,30 @@ def test_a_run_whose_newest_checkpoint_is_damaged_ends_as_an_uninterrupted_one(
     assert results(whole.path) == results(parts.path)
 
 
+def test_a_launcher_that_starts_again_continues_whatever_the_options_say(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    named = str(run / "checkpoints" / "step-00000002")
+    monkeypatch.setattr("sys.argv", ["tunekit", "finetune", "--overwrite"])
+
+    def stopped_at(step: int, **options: Any) -> str:
+        place = {} if "resume" in options and options["resume"] == named else {"output": run}
+        with monkeypatch.context() as patch:
+            stop_at(patch, "step", step)
+            with pytest.raises(Interrupted, match="without --overwrite continues"):
+                workflow.finetune(recipe, **place, **options)
+        return capsys.readouterr().err
+
+    stopped_at(3)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")  # after a start that did not get so far as to begin
+    assert "continuing" not in stopped_at(2, overwrite=True)
+    assert "continuing after step 2" in stopped_at(4, overwrite=True)
+    assert "continuing after step 4" in stopped_at(6, resume=named)
+    assert "continuing after step 6" in stopped_at(8, resume="never")
+
+
 def test_a_named_checkpoint_that_is_damaged_is_refused(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from tests import tiny
 from tunekit import workflow
-from tunekit.console import command_line
+from tunekit.console import command_line, same_command
 from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.identity import differences
 from tunekit.recipe import load
-from tunekit.run import Run
+from tunekit.run import Run, choose
 
 TASK = "token-classification"
 
@@ -146,3 +146,38 @@ def test_a_folder_in_which_a_run_was_killed_before_it_began_is_taken(tmp_path: P
     for name in (".lock", ".run.json.tmp"):
         (tmp_path / name).touch()
     Run(tmp_path).check(overwrite=False)
+
+
+def test_a_run_whose_deletion_is_cut_short_is_still_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoints" / "step-00000006").mkdir(parents=True)
+    for name in ("log.jsonl", "metrics.json", "recipe.yaml"):
+        (tmp_path / name).touch()
+    Run(tmp_path).record(status="finished")
+    unlink, deleted = Path.unlink, []
+
+    def killed(path: Path) -> None:
+        if len(deleted) == 2:
+            raise KeyboardInterrupt
+        deleted.append(path.name)
+        unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Run(tmp_path).empty()
+    assert Run(tmp_path).status == "interrupted"
+    assert not (tmp_path / "checkpoints").exists()
+    Run(tmp_path).check(overwrite=True)
+
+
+def test_a_run_in_a_folder_called_checkpoints_is_continued_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints" / "mine"
+    path.mkdir(parents=True)
+    Run(path).record(status="interrupted")
+    assert choose("x", None, str(path), overwrite=False).path == path
+
+
+def test_what_is_said_to_continue_leaves_out_what_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["tunekit", "finetune", "x", "--overwrite", "--resume", "never"])
+    assert same_command() == "the same command without --overwrite and --resume never"

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,15 @@ class Console:
     def live(self) -> "Live | Silent":
         """A line that changes in place on a terminal, and is silent elsewhere."""
         return Live() if self.speaks and not self.quiet and sys.stderr.isatty() else Silent()
+
+
+def leave_closed_terminal() -> None:
+    """Write to nowhere from now on where the terminal is closed: an error there would stop what goes on."""
+    for place in (1, 2):  # stdout and stderr
+        try:
+            os.write(place, b"")  # which fails on a closed terminal alone
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), place)
 
 
 def redact(text: str) -> str:
@@ -154,6 +164,16 @@ def command_line() -> str:
     """The command that was given, without anything that looks like a token."""
     words = ["tunekit", *sys.argv[1:]] if Path(sys.argv[0]).name in ("tunekit", "__main__.py") else ["python"]
     return redact(shlex.join(words))
+
+
+def same_command() -> str:
+    """What the user gives again to continue: the same command, but for options that begin anew."""
+    words, anew = [*sys.argv[1:], ""], []
+    if "--overwrite" in words:
+        anew.append("--overwrite")
+    if "--resume=never" in words or ("--resume", "never") in pairwise(words):
+        anew.append("--resume never")
+    return f"the same command without {' and '.join(anew)}" if anew else "the same command"
 
 
 out = Console()

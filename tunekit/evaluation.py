@@ -20,7 +20,7 @@ from tunekit.data.traits import traits, units
 from tunekit.data.windows import Encoded, Reading, encode
 from tunekit.errors import InputError, first_line
 from tunekit.models.outputs import Outputs, computed
-from tunekit.models.together import from_first
+from tunekit.models.together import first_alone, from_first
 from tunekit.stats import Estimate
 from tunekit.tasks.base import Answer, Task
 
@@ -56,7 +56,8 @@ def evaluate(
     reading, given = reading or Reading.of(task, rows), {"accelerator": accelerator, "tick": tick}
     outputs = computed(task, model, reading.encoded, **given)
     likely = computed(task.judge, model, reading.judged, **given) if task.judge and reading.judged else None
-    scores = None if outputs is None else scored(task, rows, reading, outputs, likely, further, tune=tune)
+    with first_alone():
+        scores = None if outputs is None else scored(task, rows, reading, outputs, likely, further, tune=tune)
     if accelerator is None or accelerator.num_processes == 1:
         assert scores is not None
         return scores

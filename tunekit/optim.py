@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tunekit.environment import no_foreign_kernels
 from tunekit.models.quantization import library as bitsandbytes
 from tunekit.recipe import TrainSection
 
@@ -45,9 +44,7 @@ def make_schedule(section: TrainSection, optimizer: Any, steps: int) -> Any:
 
     warmup = warmup_steps(section.warmup, steps)
     special = {"num_decay_steps": max(1, round(steps * DECAY_SHARE))} if section.schedule == "wsd" else None
-    with no_foreign_kernels():  # the module that has it imports peft, and that bitsandbytes, where these are
-        make = transformers.get_scheduler
-    return make(
+    return transformers.get_scheduler(
         SCHEDULES[section.schedule],
         optimizer,
         num_warmup_steps=warmup,

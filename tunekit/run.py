@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tunekit.console import as_json, command_line
-from tunekit.environment import process_index
+from tunekit.environment import earlier_starts, launch_names, process_index
 from tunekit.errors import EnvironmentFailure, InputError, Interrupted, listing
 from tunekit.evaluation import BEFORE, Scores
 from tunekit.recipe import Recipe
@@ -26,11 +26,9 @@ class Run:
 
     def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path, self.writes = path, writes
-        self.facts: dict[str, Any] = {}
+        self.facts = read_facts(path / "run.json")
         self.listeners: list[Callable[[Mapping[str, Any]], None]] = []  # are told of every log row
         self.began = now()
-        if (path / "run.json").is_file():
-            self.facts = read_facts(path / "run.json")
 
     @property
     def status(self) -> str:
@@ -76,9 +74,8 @@ class Run:
             )
         inside = sorted(p.name for p in self.path.iterdir()) if self.path.exists() else []
         if set(inside) - BEGUN and not self.facts:
-            advice = "choose another with --output" + (
-                " (--overwrite only deletes runs)" if overwrite else ""
-            )
+            advice = "choose another with --output"
+            advice += " (--overwrite only deletes runs)" if overwrite else ""
             raise InputError(
                 f"output folder {self.path} is not empty and no run (it holds {listing(inside, 5)}); {advice}"
             )
@@ -90,18 +87,24 @@ class Run:
 
     def begin(self, recipe: Recipe, *, overwrite: bool) -> None:
         """Make the directory, or empty it with `overwrite`, and write the resolved recipe."""
-        before = self.facts
-        self.facts = {} if overwrite else before
+        if overwrite:
+            self.empty()
+        launch = {} if self.facts else {"launch": launch_names()}
         if not self.writes:
             return
-        if overwrite and before:
-            for inside in self.path.iterdir():
-                if inside.name != ".lock":
-                    shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
         self.path.mkdir(parents=True, exist_ok=True)
-        self.record(status="running", command=command_line())  # from here on the folder is known as a run
+        self.record(status="running", command=command_line(), **launch)  # from here on it is known as a run
         self.checkpoints.mkdir(exist_ok=True)
         write(self.path / "recipe.yaml", recipe.to_yaml())
+
+    def empty(self) -> None:
+        """Delete what a run has left, so that what is there is always a run that can go on, or none."""
+        if self.writes and self.facts:
+            self.record(status="interrupted")
+            inside = [each for each in self.path.iterdir() if each.name != ".lock"]
+            for each in sorted(inside, key=lambda p: (p.name == "run.json", p.name != "checkpoints")):
+                shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
+        self.facts = {}
 
     def record(self, **facts: Any) -> None:
         """Add facts to run.json."""
@@ -151,7 +154,8 @@ class Run:
             tell(row)
 
     def cut_log(self, rows: int) -> None:
-        """Keep the first rows of log.jsonl: what came after the checkpoint will come again."""
+        """Keep the first rows of log.jsonl: what came after the checkpoint comes again, in this launch."""
+        self.record(launch=launch_names())
         if self.writes and self.log_path.exists():
             kept = self.log_path.read_text().splitlines(keepends=True)[:rows]
             write(self.log_path, "".join(kept))
@@ -206,13 +210,13 @@ class Run:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """What run.json holds.
+    """What run.json holds; nothing where there is none.
 
     Raises:
         InputError: it is damaged.
     """
     try:
-        facts = json.loads(path.read_text())
+        facts = json.loads(path.read_text()) if path.is_file() else {}
     except ValueError:
         facts = None
     if not isinstance(facts, dict):
@@ -230,8 +234,9 @@ def choose(default: str, output: str | Path | None, resume: str, *, overwrite: b
     if resume in ("auto", "never"):
         return Run(Path(output or Path("runs") / default), writes=writes)
     path = Path(resume).absolute()
-    folder = path.parent.parent if path.parent.name == "checkpoints" else path
-    if not path.exists() or not (folder / "run.json").is_file():
+    folder = path if (path / "run.json").is_file() else path.parent.parent
+    gone = not path.exists() and not earlier_starts()  # a run that goes on may have deleted its checkpoint
+    if gone or not (folder / "run.json").is_file():
         raise InputError(f"--resume {resume} is no run or checkpoint; give auto, never, or the path of one")
     if overwrite or output:
         raise InputError(f"--resume {resume} says where the run is; leave out --output and --overwrite")

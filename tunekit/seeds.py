@@ -12,6 +12,7 @@ from tunekit.console import as_json, out
 from tunekit.environment import process_count
 from tunekit.errors import InputError
 from tunekit.hub import check_rights, push_if_named
+from tunekit.launch import together
 from tunekit.models.together import from_first
 from tunekit.prepare import check_pushable
 from tunekit.recipe import HubSection, Recipe
@@ -108,10 +109,12 @@ def refuse_one(settings: Recipe) -> None:
 def told(found: Seeds | None) -> Seeds:
     """What the first process found, on all of them: other machines do not see the runs."""
     if process_count() > 1:
+        import torch
         from accelerate import PartialState
 
-        PartialState()
-        found = from_first(found)
+        with together():
+            PartialState(cpu=not torch.accelerator.is_available())
+            found = from_first(found)
     assert found is not None
     return found
 

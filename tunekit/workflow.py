@@ -20,7 +20,7 @@ from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
 from tunekit.hub.lock import lock_of
-from tunekit.launch import together, told_by_first
+from tunekit.launch import check_place, found_by_first, together
 from tunekit.models.finetuned import find_folder, load_task, load_weights
 from tunekit.models.precision import use_fastest_exact_fp32
 from tunekit.models.several import alone, find_adapter, load_several
@@ -32,6 +32,7 @@ from tunekit.prepare import (
     check,
     named_checkpoint,
     prepared_once,
+    refuse_other_machines,
     reported,
 )
 from tunekit.recipe import Recipe
@@ -65,13 +66,16 @@ def finetune(
         Diverged: the loss or a gradient is not finite.
     """
     configure()
+    check_place()
     out.speaks = out.speaks and process_index() == 0
     settings = recipe if isinstance(recipe, Recipe) else recipes.load(recipe, overrides, out.say)
     refuse_several(settings)
     stem = name or (settings.task.name if isinstance(recipe, Recipe) else Path(recipe).stem)
     run = choose(f"{stem}-{settings.fingerprint[:8]}", output, resume, overwrite=overwrite)
-    run.facts = told_by_first(run.facts)
-    with prepared_once() as once:
+    run.facts, begun = found_by_first(run.facts)
+    if begun:  # by an earlier start of this command, which did what the options say
+        resume, overwrite = "auto", False
+    with StopSignals(at_once=True), prepared_once() as once:
         begin_from = named_checkpoint(resume)
         finished = once.idle or already_finished(run, settings, resume=resume, overwrite=overwrite)
         prepared = None if finished else prepare(settings, run, once, overwrite=overwrite, dry_run=dry_run)
@@ -119,6 +123,7 @@ def train(
 ) -> None:
     """Train what has been checked, evaluate it, and write what a run leaves."""
     with run.lock(), StopSignals() as signals, together():
+        refuse_other_machines(prepared)
         run.begin(prepared.rerunnable, overwrite=overwrite)
         with run.kept():
             fitting = assemble(prepared, run, signals, begin_from, once)

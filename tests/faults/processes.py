@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -91,13 +91,21 @@ class Server:
         folder: Path | None = None,
         at: int | None = None,
         patience: int | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Process:
         """Start a run; with `at` it kills itself when it touches `folder` for the `at`-th time.
 
         `patience` is for how many seconds it waits for a worker.
         """
         place = folder and str(folder)
-        request = {"argv": argv, "said": str(said), "folder": place, "at": at, "patience": patience}
+        request: dict[str, Any] = {
+            "argv": argv,
+            "said": str(said),
+            "folder": place,
+            "at": at,
+            "patience": patience,
+        }
+        request["environment"] = dict(environment or {})
         return Process(self, self.ask(request)["pid"], said)
 
     def close(self) -> None:

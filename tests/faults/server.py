@@ -2,7 +2,7 @@
 
 A run is a process of its own, with its own exit status, and dies of real signals; it only saves the seconds
 that imports take. Requests and answers are JSON lines: `{"argv": [..], "said": path, "folder": path or null,
-"at": number or null, "patience": seconds or null}`
+"at": number or null, "patience": seconds or null, "environment": variables}`
 is answered with `{"pid": ..}`, and `{"wait": pid}` with `{"status": ..}`.
 
 With `folder` and `at` a run kills itself when Python touches a file of the folder for the `at`-th time
@@ -42,6 +42,7 @@ def run(request: dict[str, Any]) -> int:
     os.dup2(said, 2)
     os.dup2(said, 1)
     sys.argv = ["tunekit", *request["argv"]]
+    os.environ.update(request.get("environment", {}))
     if request.get("patience"):
         workers.PATIENCE = request["patience"]
     if request.get("at"):

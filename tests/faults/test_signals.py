@@ -1,5 +1,6 @@
 """Signals save and exit 75, a second SIGINT aborts, and a requeue loop ends as one run."""
 
+import os
 import random
 import signal
 from collections.abc import Callable
@@ -50,6 +51,18 @@ def test_a_signal_before_the_first_step_saves_too(
     assert start().until(recorded.exists).send(signal.SIGTERM).wait() == 75
     assert start().wait() == 0
     assert results(tmp_path / "run") == wanted
+
+
+def test_a_signal_while_rows_are_prepared_ends_with_75(
+    start: Start, checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    os.mkfifo(rows)
+    process = start(f"data={rows}")
+    end = os.open(rows, os.O_WRONLY)  # returns when the run has begun to read
+    assert process.send(signal.SIGTERM).wait() == 75
+    os.close(end)
+    assert "SIGTERM received before there was anything to save" in process.said
 
 
 def test_a_second_interrupt_aborts_at_once_and_loses_no_more_than_a_kill(

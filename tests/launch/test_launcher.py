@@ -16,7 +16,7 @@ import pytest
 from tests.faults.processes import children
 from tunekit.errors import TunekitError
 from tunekit.launch.agent import make_agent
-from tunekit.launch.relaunching import PASSED_ON, launch, prepare_environment
+from tunekit.launch.relaunching import OF_TERMINALS, PASSED_ON, launch, prepare_environment
 
 # torch leaves files open of processes that end by themselves.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -36,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     ):
         monkeypatch.setenv(name, "")  # and so put back
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    numbers = [getattr(signal, name) for name in PASSED_ON.split(",")]
+    numbers = [getattr(signal, name) for name in (*PASSED_ON, *OF_TERMINALS)]
     handlers = {number: signal.getsignal(number) for number in numbers}
 
     def launched(acts: dict[str, str], restarts: int = 0) -> TunekitError | None:

@@ -1,15 +1,21 @@
 """How processes learn their place: from SLURM's variables, and from each other."""
 
 import os
+import signal
+import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tunekit.console import leave_closed_terminal
+from tunekit.engine import StopSignals
 from tunekit.environment import adopt_slurm, first_node, tasks_by_node
-from tunekit.errors import InputError
-from tunekit.launch import relaunched, set_patience
-from tunekit.launch.groups import describe, is_of_others
+from tunekit.errors import EnvironmentFailure, InputError, Interrupted
+from tunekit.launch import check_place, relaunched, set_patience, together
+from tunekit.launch.groups import describe, is_of_others, store
 from tunekit.launch.meeting import introduce, welcome
+from tunekit.launch.relaunching import prepare_environment
 
 PLACE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 STEP = {  # what srun sets for the fourth of four tasks on two nodes
@@ -144,3 +150,90 @@ def test_who_does_not_come_is_counted() -> None:
 
     with pytest.raises(DistStoreError, match="1/3 clients joined"):
         welcome(HashStore(), 3, timedelta(seconds=0.05))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"WORLD_SIZE": "4"}, "WORLD_SIZE is 4 without RANK.* unset WORLD_SIZE"),
+        ({"RANK": "0", "WORLD_SIZE": "2"}, "without MASTER_ADDR and MASTER_PORT.* unset RANK WORLD_SIZE"),
+        ({"RANK": "abc"}, "RANK is 'abc'.* unset RANK"),
+        ({"RANK": "3"}, "RANK is 3 with WORLD_SIZE unset"),
+        ({"LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "1"}, "LOCAL_RANK is 2"),
+    ],
+)
+def test_variables_that_a_launcher_has_left_are_refused(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_place()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=said):
+        check_place()
+
+
+def test_a_port_that_is_taken_is_no_network_that_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        places = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for name, value in places.items():
+            monkeypatch.setenv(name, value)
+        store.cache_clear()
+        with pytest.raises(EnvironmentFailure, match=f"port {port} of this machine is in use"), together():
+            pass
+
+
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """What is done on SIGHUP is put back."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups")
+def test_a_terminal_that_is_closed_saves_unless_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "GLOO_SOCKET_IFNAME", "TUNEKIT_LAUNCHER"):
+        monkeypatch.setenv(name, "")
+    for handler, received in ((signal.SIG_DFL, "SIGHUP"), (signal.SIG_IGN, None)):
+        signal.signal(signal.SIGHUP, handler)
+        monkeypatch.setenv("TORCHELASTIC_SIGNALS_TO_HANDLE", "")
+        prepare_environment(2)
+        assert ("SIGHUP" in os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"]) == bool(received)
+        with StopSignals() as signals:
+            signal.raise_signal(signal.SIGHUP)
+        assert signals.received == received
+
+
+def test_processes_share_the_cores_that_they_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GLOO_SOCKET_IFNAME", "TUNEKIT_LAUNCHER", "TORCHELASTIC_SIGNALS_TO_HANDLE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)), raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    prepare_environment(2)
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+
+
+def test_a_closed_terminal_is_written_to_no_more(capfd: pytest.CaptureFixture[str]) -> None:
+    with capfd.disabled():
+        kept, (ours, theirs) = os.dup(2), os.openpty()
+        try:
+            os.dup2(theirs, 2)
+            os.close(ours)
+            with pytest.raises(OSError, match="Input/output error"):
+                os.write(2, b"lost")
+            leave_closed_terminal()
+            os.write(2, b"lost")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(theirs)
+
+
+def test_a_signal_before_there_is_anything_to_save_ends_at_once() -> None:
+    with pytest.raises(Interrupted, match="begins again, or continues"), StopSignals(at_once=True):
+        signal.raise_signal(signal.SIGTERM)

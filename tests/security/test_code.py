@@ -1,7 +1,10 @@
 """Nothing that checkpoints and runs hold is run."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,3 +214,32 @@ def test_3_a_quantized_checkpoint_is_refused(folder: Path) -> None:
     assert refusal(folder).endswith(
         "is quantized (quantization_config); give the model that it was made from"
     )
+
+
+COMMANDS = """
+import sys
+from tunekit.cli import main
+recipe, run, rows = sys.argv[1:]
+for words in (["finetune", recipe, "--output", run], ["evaluate", run], ["predict", run, "--input", rows]):
+    sys.argv = ["tunekit", *words]
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code == 0, words
+"""
+
+
+def test_no_command_imports_the_package_that_fetches_code(
+    checkpoint: MakeCheckpoint, data: MakeData, tmp_path: Path
+) -> None:
+    (tmp_path / "kernels").mkdir()
+    stand_in = "import pathlib; pathlib.Path(__file__).with_name('imported').touch()"
+    (tmp_path / "kernels" / "__init__.py").write_text(f"__version__ = '99.0'\n{stand_in}\n")
+    recipe = tiny.recipe(tmp_path / "tiny.yaml", TASK, checkpoint("bert"), data(TASK), steps=1)
+    words = [str(recipe), str(tmp_path / "run"), str(data(TASK) / "test.jsonl")]
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    command = [sys.executable, "-c", COMMANDS, *words]
+    environment = os.environ | {"PYTHONPATH": paths}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "kernels" / "imported").exists()

@@ -7,6 +7,7 @@ import typer
 
 from tunekit.console import duration, out, score, table
 from tunekit.environment import configure, process_index
+from tunekit.launch import check_place
 
 app = typer.Typer(
     name="tunekit",
@@ -36,6 +37,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Use no network.")]
 def begin(*, as_json: bool, quiet: bool = False, offline: bool = False) -> None:
     """Set up how to talk, and what the libraries may do."""
     configure(offline=offline)
+    check_place()
     out.json, out.quiet = as_json, quiet
     out.speaks = process_index() == 0
 

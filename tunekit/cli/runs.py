@@ -74,18 +74,17 @@ def finetune(
     overrides += [f"train.seeds={seeds}"] if seeds is not None else []
     said: Callable[[str], None] = (lambda _: None) if started_here() else out.say  # the launcher has said it
     settings = recipes.load(recipe, overrides, said)  # its errors come before anything heavy is imported
+    from tunekit.engine import StopSignals
+
     if dry_run:
         out.say(settings.to_yaml().rstrip())
-    elif relaunched(processes, restarts):
-        return
-    from tunekit import workflow
+    with StopSignals(at_once=True):  # while libraries are imported
+        if not dry_run and relaunched(processes, restarts):
+            return
+        from tunekit import workflow
 
-    given: dict[str, Any] = {
-        "name": Path(recipe).stem,
-        "output": output,
-        "resume": resume,
-        "overwrite": overwrite,
-    }
+    given: dict[str, Any] = {"name": Path(recipe).stem, "output": output, "resume": resume}
+    given["overwrite"] = overwrite
     if settings.train.seeds > 1:
         make_seeds(settings, given, dry_run=dry_run)
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunekit import checkpoint
-from tunekit.console import out
+from tunekit.console import out, same_command
 from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
 from tunekit.data.windows import Reading
@@ -20,7 +20,7 @@ from tunekit.engine.steps import Progress, Watch, any_process, run_steps
 from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, baselines, evaluate
 from tunekit.identity import origin
-from tunekit.models.together import from_first
+from tunekit.models.together import first_alone, from_first
 from tunekit.recipe import TrainSection
 from tunekit.run import Run, now
 from tunekit.stats import Estimate
@@ -73,17 +73,16 @@ class Fitting:
         accelerator = self.optimization.accelerator
         if self.saver.writers:
             self.saver.writers.meet_in(self.run.checkpoints)
-        chosen = choose_step(self.run.checkpoints, self.begin_from, self.origin) if self.run.writes else None
+        with first_alone():
+            run = self.run
+            chosen = choose_step(run.checkpoints, self.begin_from, self.origin) if run.writes else None
         if accelerator.num_processes > 1:
             chosen = from_first(chosen)
         if chosen is not None:
             saved = checkpoint.at_step(self.run.checkpoints, chosen)
             self.state = restore(saved, self.optimization)
-            self.steps.most, self.steps.budget, self.steps.shrunk = self.state.pieces or (
-                self.steps.most,
-                self.steps.budget,
-                False,
-            )
+            steps, pieces = self.steps, self.state.pieces
+            steps.most, steps.budget, steps.shrunk = pieces or (steps.most, steps.budget, False)
             out.say(f"continuing after step {self.state.step} of {self.total}")
         accelerator.wait_for_everyone()
         if self.run.writes:
@@ -216,9 +215,10 @@ class Fitting:
         self.state.stale = 0 if improved else self.state.stale + 1
         if improved:
             self.state.best = Best(self.metric, estimate.value, self.state.step, task.decision)
-            if self.run.writes:
-                self.baselines = self.baselines or baselines(task, self.validation)
-                self.run.write_scores("validation", scores, self.baselines)
+            with first_alone():
+                if self.run.writes:
+                    self.baselines = self.baselines or baselines(task, self.validation)
+                    self.run.write_scores("validation", scores, self.baselines)
         patience = self.section.early_stopping
         patient = patience is None or self.state.stale < patience
         self.state.over = not patient and self.state.step < self.total
@@ -242,7 +242,7 @@ class Fitting:
         return (
             f"{self.signals.received or 'a signal'} received: "
             f"saved after step {self.state.step} of {self.total} in {self.run.path}; "
-            "the same command continues"
+            f"{same_command()} continues"
         )
 
     def save(self) -> None:

@@ -1,6 +1,7 @@
 """What a run must remember to continue exactly: progress as JSON, weights and moments as tensors."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ from tunekit.checkpoint import Saved
 from tunekit.engine.optimization import Optimization
 from tunekit.engine.randomness import random_state, set_random_state
 from tunekit.engine.shards import is_part, read_parts
-from tunekit.models.together import from_first, send, tensors_from_first
+from tunekit.models.together import first_alone, from_first, send, tensors_from_first
 
 INSIDE = "/"  # between the keys of a value that is in a dictionary of an optimizer's state
 
@@ -74,8 +75,9 @@ def set_weights(model: Any, saved: Saved) -> None:
 
 def give_weights(optimization: Optimization, find: Callable[[], Saved]) -> None:
     """Give a model the weights of a checkpoint that those who read it can find."""
-    if optimization.reads:
-        set_weights(optimization.model, find())
+    with first_alone() if optimization.exchange else nullcontext():
+        if optimization.reads:
+            set_weights(optimization.model, find())
     if optimization.exchange:
         send(weights(optimization.model).values())
 

@@ -3,8 +3,6 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tunekit.environment.places import adopt_slurm
@@ -23,6 +21,7 @@ def configure(*, offline: bool = False) -> None:
     """Set what the libraries read from the environment; must come before they are imported."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    refuse_foreign_kernels()
     if offline:
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     adopt_slurm()
@@ -34,25 +33,17 @@ def hush() -> None:
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # else a remark for every forward in 8 bits
     if "datasets" in sys.modules:  # else it reads the environment when it is imported, if it is
         sys.modules["datasets"].disable_progress_bars()
 
 
-@contextmanager
-def no_foreign_kernels() -> Iterator[None]:
-    """Import packages inside that would else fetch code from the Hub by `kernels`, or ask for it."""
-    logger, known = logging.getLogger("bitsandbytes"), "kernels" in sys.modules
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    if not known:
-        sys.modules["kernels"] = None  # type: ignore[assignment]  # an import of it fails, which they expect
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        if not known:
-            del sys.modules["kernels"]
+def refuse_foreign_kernels() -> None:
+    """Let nothing import the package `kernels`, by which libraries fetch code from the Hub, also unasked.
+
+    bitsandbytes does so when it is imported, as peft and a part of transformers do by themselves.
+    """
+    sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]  # an import fails, which they expect
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # else it asks for it, and remarks on forwards
 
 
 def processor(fact: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunekit.console import same_command
 from tunekit.errors import TunekitError, cut
 
 BUG = 1  # exit code of an error that nobody foresaw; hardware that fails shows as one too
@@ -112,4 +113,4 @@ def failed(failure: Failure, count: int, restarts: int) -> Failed:
     starved = failure.code == -signal.SIGKILL
     advice = "give the machine more memory or lower train.micro_batch; " if starved else ""
     what = f"{sentence(failure, count)}{again}"
-    return Failed(f"{what}; {advice}the same command continues from the last checkpoint", ENVIRONMENT)
+    return Failed(f"{what}; {advice}{same_command()} continues from the last checkpoint", ENVIRONMENT)

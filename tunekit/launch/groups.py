@@ -4,20 +4,20 @@ import itertools
 import json
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from tunekit.environment import on_one_machine, process_count, process_index
-from tunekit.errors import InputError, first_line
+from tunekit.console import same_command
+from tunekit.environment import earlier_starts, on_one_machine, process_count, process_index
+from tunekit.errors import EnvironmentFailure, first_line
 from tunekit.launch.meeting import meet
 from tunekit.launch.workers import Unreached
+from tunekit.models.together import PATIENCE, patience
 
-PATIENCE = "TUNEKIT_TIMEOUT"  # variable: seconds that processes wait for each other
-USUAL = 600.0  # seconds
 TOLD = itertools.count()  # calls, of which each has a key of its own
 REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo say, and what that means
     (r"Connection closed by peer \[([^\]]+)\]", lambda peer: f"{peer} closed the connection"),
@@ -31,22 +31,6 @@ REASONS: tuple[tuple[str, Callable[..., str]], ...] = (  # what torch and gloo s
     (r"while trying to connect to \(([^)]+)\)", lambda address: f"{address} did not answer"),
 )
 FROM_OTHERS = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreError", "QueueEmptyError")
-
-
-def patience() -> timedelta:
-    """How long processes wait for each other before one is given up.
-
-    Raises:
-        InputError: the variable TUNEKIT_TIMEOUT, which `--timeout` sets, is no number above 0.
-    """
-    given = os.environ.get(PATIENCE, str(USUAL))
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 10**7:
-        raise InputError(f"the time-out is {given!r} (--timeout, {PATIENCE}); give seconds above 0")
-    return timedelta(seconds=seconds)
 
 
 def set_patience(seconds: float | None) -> None:
@@ -97,6 +81,13 @@ def leave() -> None:
         sys.modules["torch"].distributed.destroy_process_group()
 
 
+def found_by_first(facts: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """What run.json holds, and whether this launch has begun that run before, as the first process sees."""
+    begun = earlier_starts().intersection(facts.get("launch", []))
+    told = told_by_first({"facts": facts, "begun": bool(begun)})
+    return told["facts"], told["begun"]
+
+
 def told_by_first(document: dict[str, Any]) -> dict[str, Any]:
     """What the first process of the run knows, on every machine: other machines may not see its files.
 
@@ -127,7 +118,33 @@ def reaching() -> Iterator[None]:
     except Exception as error:
         if not is_of_others(error):
             raise
+        check_meeting(str(error))
         raise Unreached(describe(error)) from error
+
+
+def check_meeting(said: str) -> None:
+    """Tell a place where the processes cannot meet from a network that is cut.
+
+    Raises:
+        EnvironmentFailure: the port is taken, or nobody knows the address.
+    """
+    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    if "EADDRINUSE" in said:
+        raise EnvironmentFailure(
+            f"port {port} of this machine is in use; set MASTER_PORT to another everywhere"
+        )
+    if "trying to connect" in said and not is_known(address):
+        raise EnvironmentFailure(
+            f"nobody knows the address {address!r} of the first machine; correct MASTER_ADDR"
+        )
+
+
+def is_known(address: str) -> bool:
+    """Whether the system finds a machine by its name or number."""
+    try:
+        return bool(socket.getaddrinfo(address, None))
+    except OSError:
+        return False
 
 
 def is_of_others(error: BaseException) -> bool:
@@ -143,9 +160,9 @@ def describe(error: BaseException) -> str:
     found = ((re.search(pattern, text), say) for pattern, say in REASONS)
     reason = next((say(*match.groups()) for match, say in found if match), first_line(error))
     if on_one_machine():
-        return f"another process was lost ({reason}); the same command continues from the last checkpoint"
+        return f"another process was lost ({reason}); {same_command()} continues from the last checkpoint"
     return (
         f"another machine of this run was not reached ({reason}): its process has ended, or the network is "
-        "cut; look at what it printed last. The last checkpoint is intact: the same command on every machine "
-        "continues"
+        "cut; look at what it printed last. The last checkpoint is intact: "
+        f"{same_command()} on every machine continues"
     )

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from typing import Any
 
+from tunekit.console import leave_closed_terminal, same_command
 from tunekit.environment import process_index
 from tunekit.errors import InputError, Interrupted
 from tunekit.launch.agent import make_agent
@@ -14,7 +15,8 @@ from tunekit.launch.workers import LAUNCHER, started_here
 
 RESTARTS = 3  # after kills, by default
 LOOPBACK = "lo" if sys.platform == "linux" else "lo0"
-PASSED_ON = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"  # to the processes
+PASSED_ON = ("SIGTERM", "SIGINT", "SIGUSR1")  # to the processes
+OF_TERMINALS = ("SIGHUP", "SIGQUIT")  # are passed on too, unless they are ignored, as under nohup
 
 
 def relaunched(processes: str, restarts: int | None = None) -> bool:
@@ -76,10 +78,16 @@ def check_devices(count: int) -> None:
 
 def prepare_environment(count: int) -> None:
     """Set what the processes inherit: threads, the loopback interface, and who shows their errors."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // count)))
     os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
-    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = PASSED_ON
+    others = [name for name in OF_TERMINALS if signal.getsignal(signal.Signals[name]) != signal.SIG_IGN]
+    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = ",".join([*PASSED_ON, *others])
     os.environ[LAUNCHER] = str(os.getpid())
+
+
+def cores() -> int:
+    """How many cores this process may use; where the system does not say, how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def launch(agent: Any) -> None:
@@ -100,8 +108,9 @@ def launch(agent: Any) -> None:
 
 def stopped_by(number: signal.Signals, agent: Any) -> Failed:
     """What to raise when a signal was passed on and all processes have ended."""
+    leave_closed_terminal()
     first = agent.first_to_fail()
     if first is not None and not first.killed and not first.unreached and first.message:
         return failed(first, agent.count, agent.restarted)
     text = f"{signal.Signals(number).name} received before anything was there to save, or twice"
-    return Failed(f"{text}; the same command begins again, or continues", Interrupted.exit_code)
+    return Failed(f"{text}; {same_command()} begins again, or continues", Interrupted.exit_code)

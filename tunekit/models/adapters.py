@@ -13,7 +13,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tunekit.environment import no_foreign_kernels
 from tunekit.errors import InputError, listing, nearest
 from tunekit.models.checkpoint import Checkpoint
 from tunekit.models.load import save_processor
@@ -71,9 +70,9 @@ def wrap(model: Any, config: Any) -> Any:
 
 
 def library() -> Any:
-    """The package peft, which imports bitsandbytes where that is installed."""
-    with no_foreign_kernels():
-        import peft
+    """The package peft."""
+    import peft
+
     return peft
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tunekit.environment import no_foreign_kernels
 from tunekit.errors import EnvironmentFailure
 
 
@@ -26,8 +25,8 @@ def check_bits(key: str, instead: str) -> None:
 
 def library() -> Any:
     """The package bitsandbytes."""
-    with no_foreign_kernels():
-        import bitsandbytes
+    import bitsandbytes
+
     return bitsandbytes
 
 
@@ -53,15 +52,14 @@ def quantized(bits: int, auto: Any, config: Any) -> dict[str, Any]:
     from transformers import BitsAndBytesConfig
 
     kept = outside_body(auto, config)
-    with no_foreign_kernels():
-        if bits == 8:
-            config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
-        else:
-            config = BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=torch.bfloat16,
-                llm_int8_skip_modules=kept,
-            )
+    if bits == 8:
+        config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
+    else:
+        config = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+            llm_int8_skip_modules=kept,
+        )
     return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}}

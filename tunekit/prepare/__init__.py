@@ -1,5 +1,6 @@
 """Before the first step: all that can be wrong is checked, then the parts of a run are put together."""
 
+from tunekit.prepare.agreeing import refuse_other_machines
 from tunekit.prepare.assemble import assemble, reported
 from tunekit.prepare.check import Prepared, check, check_pushable
 from tunekit.prepare.once import Once, prepared_once
@@ -14,5 +15,6 @@ __all__ = [
     "check_pushable",
     "named_checkpoint",
     "prepared_once",
+    "refuse_other_machines",
     "reported",
 ]
