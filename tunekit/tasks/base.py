@@ -28,6 +28,7 @@ from tunekit.tasks._guess import Guess, Seen, by_roles
 from tunekit.tasks._roles import Kind as Kind
 from tunekit.tasks._roles import Role as Role
 from tunekit.tasks._shown import Shown
+from tunekit.tasks._taken import Taken
 from tunekit.tasks._window import Corrected as Corrected
 from tunekit.tasks._window import Window as Window
 
@@ -41,7 +42,7 @@ IGNORE = -100  # a label that every transformers loss skips
 FOREIGN = "foreign"  # the context in which options of a stranger are read: they name no file
 
 
-class Task(Shown, Coupled, ABC):
+class Task(Shown, Taken, Coupled, ABC):
     """One kind of fine-tuning. A subclass declares its heads and columns and fills in a few methods."""
 
     heads: ClassVar[
@@ -151,14 +152,6 @@ class Task(Shown, Coupled, ABC):
         By default data are where each role has a column that is called so, or the only one of its kind.
         """
         return by_roles({**cls.inputs, **cls.targets_for(cls.Options())}, seen)
-
-    @classmethod
-    def keep(cls, processor: Any, kind: Kind, value: Any) -> Any:
-        """The array in which a value of a costly kind is kept, such as a picture's pixels in the final size.
-
-        It is read once, before training; an image comes as PIL's RGB.
-        """
-        return value
 
     def learn(self, rows: Sequence[Example]) -> dict[str, Any]:
         """What the training rows tell before training, as JSON: kept in `learned`. By default nothing."""
