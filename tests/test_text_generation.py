@@ -545,6 +545,21 @@ def test_a_row_that_teaches_nothing_is_refused(row: Any, options: Any, problem: 
     assert found.startswith(problem)
 
 
+def test_of_a_trained_model_no_column_stands_for_what_it_learned_from(tmp_path: Path) -> None:
+    from tunekit import tasks
+    from tunekit.data.columns import resolve, roles_of
+    from tunekit.data.files import read
+
+    (tmp_path / "rows.txt").write_text("hi\n")
+    kind, table = tasks.find(NAME), read(tmp_path / "rows.txt", "utf-8", None)
+    of_prompts, of_chats = (
+        roles_of(kind, kind.Options(), targets=False, given=[given]) for given in ("prompt", "messages")
+    )
+    assert resolve(table, of_prompts, None) == {"prompt": "text"}
+    with pytest.raises(InputError, match="has no column for messages, .* name it with --column messages"):
+        resolve(table, of_chats, None, "--column ")
+
+
 @pytest.mark.parametrize(("rows", "count"), [("line", 4), ("paragraph", 2), ("file", 1)])
 def test_of_a_text_file_lines_paragraphs_or_all_of_it_are_rows(rows: str, count: int, tmp_path: Path) -> None:
     from tunekit.data.files import read
