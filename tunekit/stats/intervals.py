@@ -14,7 +14,7 @@ class Estimate:
     """A metric's value with its 95 % interval over `n` examples."""
 
     value: float
-    low: float | None  # None where a metric has no per-example statistics
+    low: float | None  # None where a metric has no per-example statistics, or is not finite in a resample
     high: float | None
     n: int
 
@@ -38,6 +38,8 @@ def estimate(
 
 def interval(sample: Sample, name: str, found: Bootstrap) -> Estimate:
     """A metric with its interval."""
+    if not found.finite:
+        return Estimate(found.value, None, None, sample.examples)
     perfect = found.steady and found.value == 1  # every resample has 1, and still it may be less
     if is_share(sample, name, found.value) or perfect:
         return Estimate(found.value, *wilson(found.value, sample.units), sample.examples)
