@@ -98,6 +98,9 @@ class Normalizer:
                 continue
             column = self.columns[role]
             value = parted(self.table.columns[column][number], spec)
+            if spec.blank and (value is None or (isinstance(value, str) and not value.strip())):
+                values[role] = ""
+                continue
             try:
                 values[role] = self.value(value, spec.kind, self.table.class_names.get(column))
             except ValueError as error:
