@@ -92,7 +92,7 @@ class Normalizer:
 
     def row(self, number: int) -> tuple[dict[str, Any], list[str]]:
         """A row keyed by role, and what is wrong with it."""
-        values, problems = {}, []
+        values, problems = dict[str, Any](), list[str]()
         for role, spec in self.roles.items():
             if role not in self.columns:
                 continue

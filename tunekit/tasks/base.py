@@ -69,7 +69,8 @@ class Task(Shown, Taken, Coupled, ABC):
 
         def adopted(self, said: Mapping[str, Any]) -> Self:
             """These options, and where the user says nothing what the checkpoint says."""
-            open_to = [name for name in self.adopts if name not in self.model_fields_set]
+            own = {name for name in self.model_fields_set if getattr(self, name) != "auto"}
+            open_to = [name for name in self.adopts if name not in own]
             values = {**self.model_dump(), **{name: said[name] for name in open_to if name in said}}
             return cast(Self, self.model_construct(_fields_set=set(self.model_fields_set), **values))
 
