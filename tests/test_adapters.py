@@ -1,5 +1,6 @@
 """Adapters: what they train, what a run leaves of them, and that it answers as the model in training did."""
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +16,10 @@ from tests.building import difference, gradients, make_fitting, make_task, quiet
 from tunekit import tasks, workflow
 from tunekit.console import out
 from tunekit.doctor.invariance import compare_cuts
-from tunekit.errors import EnvironmentFailure, InputError
+from tunekit.errors import EnvironmentFailure, InputError, TunekitError
 from tunekit.evaluation import predict
 from tunekit.fast.compiled import layers_of
-from tunekit.finish import same
+from tunekit.finish import Wanted, same, verify
 from tunekit.models.adapted import load_adapted, merged, read_config
 from tunekit.models.adapters import adapt, count_weights, find_places, trainable
 from tunekit.models.checkpoint import inspect
@@ -159,6 +160,45 @@ def finished(
         return made[key]
 
     return make
+
+
+@pytest.fixture(scope="module")
+def writer(checkpoint: Make, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
+    """A saved model that writes, its task, and the model itself."""
+    from transformers import AutoModelForCausalLM
+
+    folder, task = checkpoint("llama", dropout=False), "text-generation"
+    made = make_task(task, folder, [], max_length=32, max_new_tokens=4)
+    made.given = ["text"]
+    model = made.prepare_model(AutoModelForCausalLM.from_pretrained(folder).eval())
+    out_of = tmp_path_factory.mktemp("writer")
+    save_finetuned(out_of, made, task, model)
+    return out_of, made, model
+
+
+WRITTEN: list[dict[str, Any]] = [
+    {"id": n, "text": text} for n, text in enumerate(["the film was", "Ada went"])
+]
+
+
+def test_a_merged_model_may_write_something_else_at_a_tie(writer: tuple[Path, Any, Any]) -> None:
+    folder, task, model = writer
+    wanted = Wanted.of(task, model, WRITTEN, merges=True)
+    forked = [{**answer, "text": "at another fork"} for answer in wanted.answers]
+    verify(folder, WRITTEN, Wanted(forked, wanted.losses))
+    with pytest.raises(TunekitError, match="answers row 0 with .*at another fork"):
+        verify(folder, WRITTEN, Wanted(forked))  # of a model that is saved as it is
+
+
+def test_a_merged_model_that_is_another_one_is_refused(writer: tuple[Path, Any, Any]) -> None:
+    folder, task, model = writer
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    wanted = Wanted.of(task, other, WRITTEN, merges=True)
+    with pytest.raises(TunekitError, match="answers row 0 with"):
+        verify(folder, WRITTEN, wanted)
 
 
 def rows_of(task: str) -> list[dict[str, Any]]:

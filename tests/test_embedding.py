@@ -48,7 +48,7 @@ def told(checkpoint: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]
     return make
 
 
-def plain(folder: Path, head: str, pooling: str, texts: list[str] = TEXTS) -> Any:
+def plain(folder: Path, head: str, pooling: str, texts: list[str] = TEXTS, skipped: int = 0) -> Any:
     """The vectors of transformers alone, one text at a time, shape (texts, hidden)."""
     import torch
     import transformers
@@ -58,7 +58,7 @@ def plain(folder: Path, head: str, pooling: str, texts: list[str] = TEXTS) -> An
     with torch.inference_mode():
         states = [model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0] for text in texts]
     chosen = {"cls": lambda h: h[0], "mean": lambda h: h.mean(0), "last": lambda h: h[-1]}[pooling]
-    return np.stack([chosen(each).numpy() for each in states])
+    return np.stack([chosen(each[skipped:]).numpy() for each in states])
 
 
 def made(model: Path, source: str, folder: Path, **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -110,6 +110,40 @@ def test_the_checkpoint_says_pooling_length_normalization_and_prompt(
     assert np.abs(vectors[1] - wanted / np.linalg.norm(wanted)).max() < 1e-5
 
 
+@pytest.mark.parametrize("pooling", ["cls", "mean", "last"])
+def test_a_checkpoint_may_ask_for_small_letters_and_leave_its_prompt_out_of_the_vector(
+    pooling: str, told: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = told(
+        ["Transformer", "Pooling"],
+        pooling={"pooling_mode": "lasttoken" if pooling == "last" else pooling, "include_prompt": False},
+        sentence_bert_config={"max_seq_length": 64, "do_lower_case": True},
+        config_sentence_transformers={"prompts": {"q": "the Cast was: "}, "default_prompt_name": "q"},
+    )
+    spelled = json.loads((folder / "tokenizer.json").read_text())
+    spelled["normalizer"]["lowercase"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(spelled))
+    source = tiny.write_jsonl(tmp_path / "rows.jsonl", [{"text": text.upper()} for text in TEXTS])
+    vectors, _ = made(folder, str(source), tmp_path)
+    told_by = [f"the cast was: {text.lower()}" for text in TEXTS]
+    assert np.abs(vectors - plain(folder, "AutoModel", pooling, told_by, skipped=5)).max() < 1e-5  # [CLS], 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pooling": "max"}, "--pooling: .* is max; choose from auto, cls, mean, last"),
+        ({"max_length": 2}, "--max-length: .* is 2; give a number of at least 4"),
+        ({"poling": "cls"}, "poling is an unknown key; did you mean .*pooling"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named_with_what_can(
+    options: dict[str, Any], message: str, checkpoint: Callable[..., Path], rows: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        embed(checkpoint("bert"), rows, tmp_path / "v.npy", **options)
+
+
 def test_what_the_user_says_comes_before_what_the_checkpoint_says(
     told: Callable[..., Path], rows: str, tmp_path: Path
 ) -> None:
@@ -154,6 +188,30 @@ def test_parquet_has_ids_and_vectors_in_row_groups(
     assert file.num_row_groups == 2
     assert table["id"].to_pylist() == ["r0", "r1", "r2", "r3"]
     assert np.array_equal(np.array(table["vector"].to_pylist(), np.float32), np.load(tmp_path / "v.npy"))
+
+
+@pytest.mark.parametrize(
+    ("ids", "wanted"),
+    [
+        ([5, 6, 7], [5, 6, 7]),
+        ([5, 2**64, 7], ["5", str(2**64), "7"]),
+        ([5, 6, True], ["5", "6", "True"]),
+        (["a", 6, 7], ["a", "6", "7"]),
+        ([5, 6, "b"], ["5", "6", "b"]),
+    ],
+)
+def test_ids_are_whole_numbers_as_long_as_all_are(ids: list[Any], wanted: list[Any], tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
+    file = embedding.ParquetFile(tmp_path / "v.parquet", vectors)
+    for number, each in enumerate(ids):
+        file.add([each], vectors[number : number + 1])
+    file.finish()
+    table = pyarrow.parquet.read_table(tmp_path / "v.parquet")
+    assert table["id"].to_pylist() == wanted
+    assert table["vector"].to_pylist() == vectors.tolist()
+    assert [path.name for path in tmp_path.iterdir()] == ["v.parquet"]
 
 
 def test_half_writes_the_same_numbers_in_16_bits(

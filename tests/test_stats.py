@@ -8,7 +8,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from tunekit import metrics, stats
-from tunekit.metrics import labels, numbers, rouge, tagging
+from tunekit.metrics import labels, likelihood, numbers, rouge, tagging
 from tunekit.stats.bootstrap import bootstrap
 from tunekit.stats.paired import exact_bounds, swapped
 
@@ -155,6 +155,22 @@ def test_the_interval_of_few_pairs_agrees_with_their_test(only_b: int) -> None:
     assert bounds is not None
     low, high = bounds
     assert (low <= 0 <= high) == (pairs.p >= 0.05)
+
+
+@pytest.mark.parametrize("words", [0.01, 0.1])  # of a text without blanks
+def test_metrics_without_end_have_no_interval_and_no_test(words: float) -> None:
+    def rows(surprises: list[float]) -> list[metrics.Statistics]:
+        """Statistics of texts that are so surprising, in ever fewer words."""
+        counts = [words, words, 1.0, 10.0]
+        each = zip(surprises, counts, strict=True)
+        return [{"surprise": s, "tokens": 50.0, "words": count, "bytes": 100.0} for s, count in each]
+
+    sides = rows([95.0, 100.0, 105.0, 95.0]), rows([96.0, 101.0, 105.0, 95.0])
+    found = stats.estimate(sides[0], likelihood.summarize_likelihood)
+    assert (found["word_perplexity"].low, found["word_perplexity"].high) == (None, None)
+    assert found["perplexity"].low is not None and found["perplexity"].high is not None
+    tested = stats.paired(*(stats.Sample.of(side, likelihood.summarize_likelihood) for side in sides))
+    assert list(tested) == ["perplexity", "bits_per_byte"]
 
 
 def test_few_units_that_differ_are_no_finding() -> None:

@@ -73,6 +73,22 @@ def test_a_template_puts_input_and_context_together(
     assert task.prompt(row) == wanted
 
 
+@pytest.mark.parametrize(("template", "bad"), [("", 0), ("{input} context: {context}", 2)])
+def test_rows_without_a_context_are_good_unless_the_template_names_it(
+    template: str, bad: int, tmp_path: Path
+) -> None:
+    from tunekit.data.load import load
+    from tunekit.recipe import DataSection
+
+    given = [{"input": "a", "context": context, "output": "b"} for context in ("c", "", None)]
+    path = tiny.write_jsonl(tmp_path / "train.jsonl", given)
+    kind = tasks.find("text2text")
+    section = DataSection(path=str(path), validation_share=0, bad_rows="skip")  # type: ignore[call-arg]
+    data = load(section, kind, kind.Options(template=template), 0)
+    assert (len(data.splits["train"]), len(data.skipped)) == (3 - bad, bad)
+    assert [row["context"] for row in data.splits["train"]] == ["c", "", ""][: 3 - bad]
+
+
 @pytest.mark.parametrize(
     ("template", "wrong"),
     [

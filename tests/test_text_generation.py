@@ -311,6 +311,88 @@ def test_a_template_that_does_not_tell_who_speaks_is_refused_with_the_row(
         task.learn([{"messages": CHAT, "place": "chats.jsonl:3"}])
 
 
+THOUGHTS = PLAIN.replace("{{ m['content'] +", "{{ '<think>\\n</think>' + m['content'] +", 1)
+
+
+@pytest.fixture(scope="module")
+def thinker(checkpoint: Make) -> Task:
+    """A task whose template writes thoughts without words before an answer, in tokens of its tokenizer."""
+    task = make(checkpoint("llama"), "messages", template=THOUGHTS, max_length=256)
+    task.processor.add_tokens(["<think>", "</think>"])
+    return task
+
+
+def test_a_turn_ends_with_the_last_token_that_is_said(thinker: Task) -> None:
+    assert thinker.ends == [thinker.processor.eos_token_id]  # type: ignore[attr-defined]
+
+
+def test_what_a_template_puts_before_every_answer_is_none_of_it(thinker: Task) -> None:
+    from dataclasses import replace
+
+    ids, said = thinker.reader.chats.learned(CHAT)  # type: ignore[attr-defined]
+    begin = len(said) - said[::-1].index(False, 1) - 1
+    (window,) = thinker.encode({"messages": CHAT})
+    written = replace(window, outputs={"tokens": np.array(ids[begin + 1 :])})
+    assert thinker.decode({"messages": CHAT}, [written])["text"] == "great film"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        PLAIN.replace("<|endoftext|>", "<end>"),
+        MARKED.replace(" + '<|endoftext|>' }}{% endgen", " }}{% endgen"),
+    ],
+    ids=["ordinary text", "left out of the marks"],
+)
+def test_a_template_whose_turns_end_in_no_special_token_is_refused(template: str, checkpoint: Make) -> None:
+    with pytest.raises(InputError, match=r"never learn to end its turn; write \{\{ eos_token \}\} behind it"):
+        make(checkpoint("llama"), "messages", template=template).learn([{"messages": CHAT}])
+
+
+def test_a_template_of_ones_own_ends_turns_with_the_tokenizers_end(checkpoint: Make) -> None:
+    template = PLAIN.replace("'<|endoftext|>' }}", "eos_token + '\\n' }}")
+    task = make(checkpoint("llama"), "messages", template=template)
+    task.learn([{"messages": CHAT}])
+    assert task.ends == [task.processor.eos_token_id]  # type: ignore[attr-defined]
+
+
+def test_all_conversations_that_a_template_refuses_are_told_with_why(checkpoint: Make) -> None:
+    template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('odd') }}{% endif %}" + PLAIN
+    task = make(checkpoint("llama"), "messages", template=template)
+    rows = [{"messages": messages} for messages in (CHAT[1:], CHAT, CHAT[2:], CHAT[1:3])]
+    found = dict(task.refused(task.options, task.processor, rows, targets=True))
+    assert found == {
+        1: "the chat template does not take its messages (odd)",
+        2: "begins with a message of role 'assistant', before which the chat template needs another; put "
+        "what it answers before it",
+    }
+
+
+def test_rows_that_a_template_refuses_are_bad_rows(checkpoint: Make, tmp_path: Path) -> None:
+    from tunekit.data.load import load as load_data
+    from tunekit.recipe import DataSection
+
+    good, odd = (
+        [{"messages": CHAT[1:]}] * 4,
+        [{"messages": [*CHAT[1:], {"role": "assistant", "content": ["a"]}]}],
+    )
+    path = tiny.write_jsonl(tmp_path / "train.jsonl", [*good, *odd, *odd])
+    task = make(checkpoint("llama"), "messages", template=PLAIN)
+    section = {"path": str(path), "validation_share": 0}
+    with pytest.raises(InputError, match=r"(?s)jsonl:5: the chat template .*jsonl:6: .*bad_rows=skip"):
+        load_data(DataSection(**section), type(task), task.options, 0, task.processor)  # type: ignore[arg-type]
+    skipping = DataSection(**section, bad_rows="skip")  # type: ignore[arg-type]
+    data = load_data(skipping, type(task), task.options, 0, task.processor)
+    assert len(data.splits["train"]) == 4 and len(data.skipped) == 2
+
+
+def test_a_conversation_that_begins_with_the_assistant_is_learned(checkpoint: Make) -> None:
+    task = make(checkpoint("llama"), "messages", template=PLAIN)
+    ids, said = task.reader.chats.learned(CHAT[2:3])  # type: ignore[attr-defined]
+    spoken = [token for token, own in zip(ids, said, strict=True) if own]
+    assert task.processor.decode(spoken) == "not bad<|endoftext|>"
+
+
 def test_a_tokenizer_without_a_template_is_refused_with_what_to_do(checkpoint: Make) -> None:
     task = make(checkpoint("llama"), "messages")
     with pytest.raises(InputError, match=r"has no chat template, .* give a template with task.template"):
@@ -372,6 +454,13 @@ def test_tokens_are_drawn_by_their_probability() -> None:
         scores = draw(prefixes, scores)
     shares = torch.bincount(scores.argmax(1), minlength=4) / 4000
     assert torch.allclose(shares, (logits / 0.5).softmax(0), atol=0.02)
+
+
+def test_transformers_alone_draws_from_all_tokens_too(checkpoint: Make) -> None:
+    folder = checkpoint("gpt2", dropout=False)
+    model = load(folder, make(folder, temperature=1.0))
+    settings, _ = model._prepare_generation_config(None)
+    assert settings.do_sample and not settings.top_k
 
 
 def test_padding_on_the_left_draws_the_same() -> None:
@@ -454,6 +543,21 @@ def test_a_row_that_teaches_nothing_is_refused(row: Any, options: Any, problem: 
     kind = tasks.find(NAME)
     (found,) = kind.check(kind.Options(**options), row)
     assert found.startswith(problem)
+
+
+def test_of_a_trained_model_no_column_stands_for_what_it_learned_from(tmp_path: Path) -> None:
+    from tunekit import tasks
+    from tunekit.data.columns import resolve, roles_of
+    from tunekit.data.files import read
+
+    (tmp_path / "rows.txt").write_text("hi\n")
+    kind, table = tasks.find(NAME), read(tmp_path / "rows.txt", "utf-8", None)
+    of_prompts, of_chats = (
+        roles_of(kind, kind.Options(), targets=False, given=[given]) for given in ("prompt", "messages")
+    )
+    assert resolve(table, of_prompts, None) == {"prompt": "text"}
+    with pytest.raises(InputError, match="has no column for messages, .* name it with --column messages"):
+        resolve(table, of_chats, None, "--column ")
 
 
 @pytest.mark.parametrize(("rows", "count"), [("line", 4), ("paragraph", 2), ("file", 1)])

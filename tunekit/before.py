@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from tunekit.console import out
+from tunekit.console import out, score
 from tunekit.data.load import Rows
 from tunekit.engine import Fitting
 from tunekit.evaluation import BEFORE
@@ -28,7 +28,7 @@ def score_before(fitting: Fitting, splits: Mapping[str, Rows]) -> None:
         with without_virtual_tokens(fitting):
             metrics = fitting.score(split, splits[split]).metrics
         found[split] = {f"{BEFORE}_{name}": asdict(metrics[name]) for name in shown if name in metrics}
-        said = ", ".join(f"{name} {metrics[name].value:.4f}" for name in shown if name in metrics)
+        said = ", ".join(f"{name} {score(metrics[name].value)}" for name in shown if name in metrics)
         out.say(f"{split} before training: {said}")
     run.add_seconds(evaluation=now() - start)
     run.record(**{BEFORE: found})

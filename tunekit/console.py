@@ -18,6 +18,7 @@ TOKEN = re.compile(  # of the Hub, and of others that recipes and command lines 
     r"|sk-(?:[a-z]+-)?[A-Za-z0-9]{20,})"
 )
 SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:token|key|secret|password|passwd|credentials?)$")  # of a variable
+HUGE = 1e9  # from here on a score is told by its power of ten
 SHORTEST_SECRET = 12  # characters: a shorter value is too common in other texts
 
 
@@ -146,8 +147,10 @@ def finite(document: Any) -> Any:
 
 
 def score(value: float | None) -> str:
-    """A metric's value as text; nothing where it is no number."""
-    return "" if value is None else f"{value:.4f}"
+    """A metric's value as text; a dash where it is no finite number."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.4f}" if abs(value) < HUGE else f"{value:.3e}"
 
 
 def duration(seconds: float) -> str:

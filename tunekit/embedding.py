@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from tunekit import evaluation, tasks
 from tunekit.data.load import Rows
@@ -24,6 +25,7 @@ from tunekit.models.load import Say, load_model, load_processor, token_limit
 from tunekit.models.sentences import suited
 from tunekit.network import at_revision
 from tunekit.recipe import ModelSection
+from tunekit.recipe.sentences import sentence
 from tunekit.tasks.base import Task
 
 TASK = "feature-extraction"
@@ -43,6 +45,8 @@ class Summary:
     pooling: str
     normalize: bool
     prefix: str
+    prefix_counts: bool  # whether the prefix's own tokens are in the mean
+    lowercase: bool  # whether texts were read in small letters
     max_length: int
     dtype: str
 
@@ -77,10 +81,28 @@ def open_encoder(name: str, given: Mapping[str, Any], say: Say) -> tuple[Task, A
     found, revision = at_revision(model_of(name))
     checkpoint = inspect(ModelSection(name=found, revision=revision), kind)
     processor = load_processor(checkpoint, kind, say)
-    options = suited(kind.Options.model_validate(given), checkpoint, token_limit(checkpoint, processor))
+    options = suited(chosen(kind, given), checkpoint, token_limit(checkpoint, processor))
     task = kind(options, processor, head=checkpoint.head)
     model = load_model(checkpoint, task, say, attention=None, dropout=None)
     return task, model.eval().to(torch.accelerator.current_accelerator() or "cpu")
+
+
+def chosen(kind: type[Task], given: Mapping[str, Any]) -> Any:
+    """The options of a task that a user gives.
+
+    Raises:
+        InputError: there is no such option, or it cannot be so; names what can be.
+    """
+    try:
+        return kind.Options.model_validate(given)
+    except ValidationError as error:
+        root = kind.Options
+        raise InputError([sentence(option, each, root, ("embed",)) for each in error.errors()]) from None
+
+
+def option(place: tuple[str, ...]) -> str:
+    """An option as it is given to the command."""
+    return f"--{place[-1].replace('_', '-')}"
 
 
 def model_of(name: str) -> str:
@@ -184,28 +206,45 @@ class ParquetFile:
     def __init__(self, path: Path, like: Vectors) -> None:
         self.path, self.like = path, like
         self.file: Any = None
+        self.whole = True  # whether all ids so far are whole numbers
 
     def add(self, ids: list[Any], vectors: Vectors) -> None:
-        """Append a row group.
-
-        Raises:
-            InputError: ids are whole numbers in one chunk, and texts in another.
-        """
+        """Append a row group. Ids are whole numbers as long as all are, else texts."""
         import pyarrow
-        from pyarrow.parquet import ParquetWriter
 
         flat = pyarrow.array(np.ascontiguousarray(vectors).reshape(-1))
         column = pyarrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-        whole = all(isinstance(each, int) for each in ids)
-        table = pyarrow.table({"id": ids if whole else list(map(str, ids)), "vector": column})
+        if self.whole and not all(map(is_whole, ids)):
+            self.whole = False
+            self.write_texts()
+        kind = pyarrow.int64() if self.whole else pyarrow.string()
+        names = pyarrow.array(ids if self.whole else list(map(str, ids)), kind)
+        self.write(pyarrow.table({"id": names, "vector": column}))
+
+    def write(self, table: Any) -> None:
+        """Append a table as a row group."""
+        from pyarrow.parquet import ParquetWriter
+
         if self.file is None:
             self.file = ParquetWriter(self.path, table.schema)
-        if table.schema != self.file.schema:
-            raise InputError(
-                f"ids are whole numbers in some rows and texts in others, such as {ids[0]!r}; write them "
-                "alike, or write a .npy file, which has none"
-            )
         self.file.write_table(table)
+
+    def write_texts(self) -> None:
+        """Write what is there again, with texts for ids."""
+        import pyarrow
+        from pyarrow.parquet import ParquetFile as Reader
+
+        if self.file is None:
+            return
+        self.finish()
+        self.file, earlier = None, self.path.with_name(f"{self.path.name}.numbers")
+        os.replace(self.path, earlier)
+        try:
+            with Reader(earlier) as reader:
+                for group in map(reader.read_row_group, range(reader.num_row_groups)):
+                    self.write(group.set_column(0, "id", group["id"].cast(pyarrow.string())))
+        finally:
+            earlier.unlink()
 
     def finish(self) -> None:
         """Write the footer."""
@@ -217,6 +256,11 @@ class ParquetFile:
         """Let go of the file."""
         if self.file is not None:
             self.file.close()
+
+
+def is_whole(value: Any) -> bool:
+    """Whether an id is a whole number that a column of 64 bits holds."""
+    return type(value) is int and -(2**63) <= value < 2**63
 
 
 FORMATS: dict[str, Callable[[Path, Vectors], Writer]] = {".npy": NpyFile, ".parquet": ParquetFile}

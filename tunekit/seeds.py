@@ -189,7 +189,7 @@ def spread(values: list[float]) -> Spread:
     from scipy import stats
 
     count, mean = len(values), math.fsum(values) / len(values)
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
+    deviation = math.hypot(*(value - mean for value in values)) / math.sqrt(count - 1)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * deviation / math.sqrt(count)
     return Spread(mean, deviation, mean - half, mean + half, values)
 

@@ -95,7 +95,8 @@ def benchmark_results(run: Run, benchmark: Benchmark) -> str:
             f"{nearest(name, known)}; it has {listing(known)}: name one of them"
         )
     found = scores[name]
-    interval = "" if found["low"] is None else f", 95 % interval {found['low']:.4f} to {found['high']:.4f}"
+    low, high = found["low"], found["high"]
+    interval = "" if None in (low, high) else f", 95 % interval {low:.4f} to {high:.4f}"
     entry = EvalResultEntry(
         dataset_id=benchmark.dataset,
         task_id=benchmark.task_id,

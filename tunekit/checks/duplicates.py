@@ -96,7 +96,7 @@ def find_conflicts(subject: Subject) -> Iterator[Finding]:
 def find_shared_parts(subject: Subject) -> Iterator[Finding]:
     """One of several inputs, such as a context, that training has too, beside another one."""
     for role in subject.inputs if len(subject.inputs) > 1 else ():
-        known = {key_of(values[role]) for values in subject.data.splits["train"]}
+        known = {key_of(values[role]) for values in subject.data.splits["train"]} - {""}
         for split in scored(subject):
             rows = subject.data.splits[split]
             found = [n for n, values in enumerate(rows) if key_of(values[role]) in known]

@@ -71,11 +71,11 @@ class Subject:
         return self.pool.targets
 
     def texts(self) -> Iterator[tuple[Row, str, str]]:
-        """Every text that is given: its row, its role, itself."""
+        """Every text that is given, but for empty ones: its row, its role, itself."""
         kinds = {role: spec.kind for role, spec in self.inputs.items()}
         for row in self.rows:
             for role, kind in kinds.items():
-                if kind == "text":
+                if kind == "text" and row.values[role]:
                     yield row, role, row.values[role]
                 elif kind == "words":
                     yield row, role, " ".join(row.values[role])

@@ -70,4 +70,4 @@ def rows_of(metrics: dict[str, Any]) -> list[list[str]]:
 
 def interval(score: dict[str, Any]) -> str:
     """A metric's interval as text."""
-    return "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
+    return "" if None in (score["low"], score["high"]) else f"{score['low']:.4f} to {score['high']:.4f}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from tunekit import stats
 from tunekit.comparison.flips import find_flips
-from tunekit.comparison.matching import Matched, differences, match
+from tunekit.comparison.matching import Matched, match
 from tunekit.comparison.result import Comparison, Difference, McNemar, Pair
 from tunekit.comparison.slices import find_slices
 from tunekit.comparison.sources import read_all
@@ -54,9 +54,9 @@ def chosen_metric(matches: Sequence[Matched], wanted: str | None) -> str:
     if not shared:
         raise InputError("the systems share no metric; compare systems of one task")
     if wanted and wanted not in shared:
-        raise InputError(
-            f"metric {wanted!r} is not shared{nearest(wanted, shared)}; there are {listing(shared)}"
-        )
+        known = all(wanted in matched.shared for matched in matches)
+        wrong = "is no finite number here" if known else f"is not shared{nearest(wanted, shared)}"
+        raise InputError(f"metric {wanted!r} {wrong}; there are {listing(shared)}")
     return wanted or shared[0]
 
 
@@ -78,8 +78,7 @@ def differences_of(matched: Matched, metric: str, *, identical: bool) -> Iterato
         values = matched.samples[0].values
         yield from (untested(matched, name, values[name]) for name in names)
         return
-    found = differences(*matched.samples)
-    yield from (tested(matched, name, found[name]) for name in names)
+    yield from (tested(matched, name, matched.differences[name]) for name in names)
 
 
 def untested(matched: Matched, name: str, value: float) -> Difference:
@@ -142,3 +141,6 @@ def notes_of(matched: Matched) -> Iterator[str]:
             f"compared on the {len(matched.ids):,} examples that both have: {only_a:,} of {a} and "
             f"{only_b:,} of {b} are left out"
         )
+    unsaid = [name for name in matched.shared if name not in matched.names]
+    if unsaid:
+        yield f"no finite numbers, so left out: {listing(unsaid)}"

@@ -18,7 +18,8 @@ def find_flips(matched: Matched, metric: str) -> tuple[tuple[Flip, ...], tuple[F
     metric = telling(matched, metric)
     sign = -1.0 if metric in matched.a.measure.lower_is_better else 1.0
     a, b = (by_example(side, metric) for side in (matched.a, matched.b))
-    gain = sign * (b - a)
+    with np.errstate(invalid="ignore"):  # where both are without end neither is better
+        gain = sign * (b - a)
     order = np.argsort(-np.abs(gain), kind="stable")
     lost, gained = (
         tuple(flip(matched, int(n), a, b) for n in order if side * gain[n] > 0) for side in (-1, 1)
@@ -35,8 +36,8 @@ def flip(matched: Matched, n: int, a: NDArray[np.float64], b: NDArray[np.float64
 def telling(matched: Matched, metric: str) -> str:
     """The metric, or where it says nothing of single examples, as a correlation does, the first that does."""
     alone = matched.samples[0].alone
-    varying = [name for name in (metric, *matched.names) if np.ptp(alone[name]) > 0]
-    return varying[0] if varying else metric
+    varying = (name for name in (metric, *matched.names) if (alone[name] != alone[name][:1]).any())
+    return next(varying, metric)
 
 
 def by_example(side: Side, metric: str) -> NDArray[np.float64]:

@@ -66,9 +66,19 @@ class Matched:
         """Whether both give the same answers and score the same with them."""
         return self.a.predictions == self.b.predictions and self.a.statistics == self.b.statistics
 
+    @cached_property
+    def differences(self) -> dict[str, Paired]:
+        """The difference of every metric that is a finite number."""
+        return differences(*self.samples)
+
     @property
     def names(self) -> list[str]:
-        """The metrics that both have, those that are shown unasked first."""
+        """The metrics that can be compared, those that are shown unasked first."""
+        return [name for name in self.shared if self.identical or name in self.differences]
+
+    @property
+    def shared(self) -> list[str]:
+        """The metrics that both have, in the same order."""
         own, others = self.samples[0].alone, self.samples[1].alone
         order = dict.fromkeys((*self.a.measure.reported, *self.a.measure.names, *own))
         return [name for name in order if name in own and name in others]

@@ -70,8 +70,9 @@ def of_parts(matched: Matched, metric: str, *, percent: bool) -> Iterator[Slice]
     for part in parts_of(matched):
         a, b = (sample.pick(part.examples) for sample in matched.samples)
         if min(a.units, a.examples) >= FEWEST and a.examples < len(matched.ids):
-            difference = differences(a, b)[metric]
-            count = a.examples
+            difference, count = differences(a, b).get(metric), a.examples
+            if difference is None:  # no finite number
+                continue
             yield of_difference(part.kind, part.name, metric, count, difference, lower=lower, percent=percent)
 
 

@@ -83,7 +83,7 @@ def resolve(
 
 def dispensable(spec: Role, roles: Mapping[str, Role], found: Columns) -> bool:
     """Whether a role may go without a column: nobody needs it, or one that stands for it has one."""
-    return not spec.needed or spec.instead_of is not None or any(n in found for n in stand_ins(spec, roles))
+    return not spec.needed or spec.instead_of in roles or any(n in found for n in stand_ins(spec, roles))
 
 
 def stand_ins(spec: Role, roles: Mapping[str, Role]) -> list[str]:

@@ -88,7 +88,7 @@ def of_tables(
         )
     rows = limited(cut_validation(good, section.validation_share, role, seed), section.limit, seed)
     before = labels_of(rows["train"], role)
-    rows, broken = kept(rows, kind, processor, roles, section)
+    rows, broken = kept(rows, kind, options, processor, roles, section)
     gone = before - labels_of(rows["train"], role)
     if gone:
         raise InputError(
@@ -118,7 +118,7 @@ def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str
     splits, problems, corrected = check_rows(narrowed(chosen, found), kind, options, found)
     problems += unknown_labels(splits, labels, kind.label_role(options), but="")
     rows = limited(usable(splits, problems, section), section.limit, 0)
-    rows, broken = kept(rows, kind, task.processor, roles, section)
+    rows, broken = kept(rows, kind, options, task.processor, roles, section)
     skipped = [problem for _, problem in problems + broken]
     return name, Data(rows, labels, found, skipped, corrected)
 
@@ -146,12 +146,20 @@ def usable(splits: Mapping[str, Rows], problems: Found, section: DataSection) ->
 
 
 def kept(
-    splits: dict[str, Rows], kind: type[Task], processor: Any, roles: Mapping[str, Role], section: DataSection
+    splits: dict[str, Rows],
+    kind: type[Task],
+    options: Any,
+    processor: Any,
+    roles: Mapping[str, Role],
+    section: DataSection,
 ) -> tuple[dict[str, Rows], Found]:
-    """The rows with their costly values read, and those that are left out because they are broken."""
+    """The rows with their costly values read, and those that are left out, broken or not for a processor."""
     if processor is None:
         return splits, []
     broken = [(place, f"{text}; {MEND}") for place, text in keep_all(splits, kind, processor, roles)]
+    for split, rows in splits.items():
+        for number, text in kind.refused(options, processor, rows, targets=True):
+            broken.append(((split, number), f"{rows[number]['place']}: {advised(text)}"))
     return usable(splits, broken, section), broken
 
 

@@ -41,8 +41,12 @@ def stream(source: str, task: Task, given: Mapping[str, str] | None = None) -> I
         normalizer = Normalizer(table, roles, found)
         chunk = usable(table, normalizer, number)
         broken = keep(chunk, type(task), task.processor, roles)
+        broken += type(task).refused(task.options, task.processor, chunk, targets=False)
         if broken:
-            raise InputError([f"{table.place(i)}: {text}; {MEND}" for i, text in broken])
+            ends = ["" if "; " in text else f"; {MEND}" for _, text in broken]
+            raise InputError(
+                [f"{table.place(i)}: {t}{end}" for (i, t), end in zip(broken, ends, strict=True)]
+            )
         number += len(chunk)
         yield chunk
 

@@ -92,12 +92,15 @@ class Normalizer:
 
     def row(self, number: int) -> tuple[dict[str, Any], list[str]]:
         """A row keyed by role, and what is wrong with it."""
-        values, problems = {}, []
+        values, problems = dict[str, Any](), list[str]()
         for role, spec in self.roles.items():
             if role not in self.columns:
                 continue
             column = self.columns[role]
             value = parted(self.table.columns[column][number], spec)
+            if spec.blank and (value is None or (isinstance(value, str) and not value.strip())):
+                values[role] = ""
+                continue
             try:
                 values[role] = self.value(value, spec.kind, self.table.class_names.get(column))
             except ValueError as error:

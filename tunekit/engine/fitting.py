@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunekit import checkpoint
-from tunekit.console import out, same_command
+from tunekit.console import out, same_command, score
 from tunekit.data.batches import Steps
 from tunekit.data.load import Rows
 from tunekit.data.windows import Reading
@@ -222,7 +222,7 @@ class Fitting:
         patience = self.section.early_stopping
         patient = patience is None or self.state.stale < patience
         self.state.over = not patient and self.state.step < self.total
-        self.display.score = f"{self.metric} {estimate.value:.4f}"
+        self.display.score = f"{self.metric} {score(estimate.value)}"
         mark = " (best so far)" if improved else " (stopping early)" if self.state.over else ""
         out.say(f"step {self.state.step}/{self.total}  epoch {self.epoch:g}  {self.display.score}{mark}")
         return improved

@@ -29,7 +29,8 @@ def suited(options: Any, checkpoint: Checkpoint, limit: int | None) -> Any:
         InputError: they ask for what the checkpoint cannot do.
     """
     if options.adopts:
-        said = said_of(checkpoint, options.model_fields_set)
+        given = {name for name in options.model_fields_set if getattr(options, name) != "auto"}
+        said = said_of(checkpoint, given)
         if limit is not None and "max_length" in said:
             said["max_length"] = min(limit, said["max_length"])
         options = options.adopted(said)
@@ -37,7 +38,7 @@ def suited(options: Any, checkpoint: Checkpoint, limit: int | None) -> Any:
 
 
 def said_of(checkpoint: Checkpoint, given: Container[str]) -> dict[str, Any]:
-    """What a checkpoint says: pooling, whether vectors are normalized, what comes before texts, and how long.
+    """What a checkpoint says: how texts are read and pooled, and whether vectors are normalized.
 
     Raises:
         InputError: it makes vectors in a way that is not computed here, and the user gives none.
@@ -59,9 +60,13 @@ def said_of(checkpoint: Checkpoint, given: Container[str]) -> dict[str, Any]:
         place = f"{Path(places['Pooling']).name}/config.json"  # nowhere else
         if checkpoint.copy:
             snapshots.complete(checkpoint.copy, [place], nested=True)
-        said["pooling"] = pooling_of(checkpoint.name, read_json(folder / place, {}), given)
+        settings = read_json(folder / place, {})
+        said["pooling"] = pooling_of(checkpoint.name, settings, given)
+        said["prefix_counts"] = bool(settings.get("include_prompt", True))
     said["normalize"] = "Normalize" in kinds
-    longest = read_json(folder / "sentence_bert_config.json", {}).get("max_seq_length")
+    reading = read_json(folder / "sentence_bert_config.json", {})
+    said["lowercase"] = bool(reading.get("do_lower_case", False))
+    longest = reading.get("max_seq_length")
     prompts = read_json(folder / "config_sentence_transformers.json", {})
     prefix = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name"))
     said |= {"max_length": longest} if isinstance(longest, int) and longest > 0 else {}

@@ -32,7 +32,8 @@ def verdict(table: Sequence[dict[str, Any]]) -> str:
     where = f"on {row['n']:,} {group['split']} {'row' if row['n'] == 1 else 'rows'}"
     if row["value"] is None:
         return f"{row['metric']} {where} is no finite number."
-    interval = "" if row["low"] is None else f" (95 % interval {row['low']:.4f} to {row['high']:.4f})"
+    low, high = row["low"], row["high"]
+    interval = "" if None in (low, high) else f" (95 % interval {low:.4f} to {high:.4f})"
     return f"{row['metric']} {row['value']:.4f}{interval} {where}{against(row)}."
 
 
@@ -47,7 +48,7 @@ def against(row: Mapping[str, Any]) -> str:
     named = f"the {kind} ({best['value']:.4f})"
     if sign * row["value"] <= sign * best["value"]:
         return f", which is not better than {named}"
-    if None in (row["low"], best["high"]):
+    if None in (row["low"], row["high"], best["low"], best["high"]):
         return f", better than {named}"
     apart = row["low"] > best["high"] if sign > 0 else row["high"] < best["low"]
     return f", {'clearly' if apart else 'though not clearly'} better than {named}"

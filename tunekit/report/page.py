@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tunekit.console import redact
+from tunekit.console import HUGE, redact
 from tunekit.report import calibration, curves, examples, facts, groups, head, labels, repeated, suspects
 from tunekit.report.subject import Scored, Subject
 
@@ -91,6 +91,8 @@ def number(value: float | None) -> str:
     """A score: four digits behind the point, nothing where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
+    if abs(value) >= HUGE:
+        return f"{value:.3e}"
     return f"{value:.4f}" if abs(value) < 100 else f"{value:,.2f}"
 
 

@@ -37,7 +37,13 @@ class Bootstrap:
     @property
     def error(self) -> float:
         """The standard error."""
-        return float(self.drawn.std())
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(self.drawn.std())
+
+    @property
+    def finite(self) -> bool:
+        """Whether resamples tell anything: not where one is not finite, or too large to square."""
+        return all(map(math.isfinite, (self.value, self.error, self.skew)))
 
     @property
     def freedom(self) -> int:
@@ -129,6 +135,10 @@ def bias(value: float, drawn: Array) -> float:
 
 def skew(without: Array) -> float:
     """The acceleration, a sixth of the skewness of what the units contribute."""
-    apart = without.mean() - without
-    spread = float((apart**2).sum())
-    return float((apart**3).sum()) / (6 * spread**1.5) if spread > ROUNDING**2 else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite tells nothing: see `finite`
+        apart = without.mean() - without
+        spread, third = (apart**2).sum(), (apart**3).sum()
+        below = 6 * spread**1.5
+    if not np.isfinite(below):
+        return math.nan
+    return float(third / below) if spread > ROUNDING**2 else 0.0

@@ -14,7 +14,7 @@ class Estimate:
     """A metric's value with its 95 % interval over `n` examples."""
 
     value: float
-    low: float | None  # None where a metric has no per-example statistics
+    low: float | None  # None where a metric has no per-example statistics, or is not finite in a resample
     high: float | None
     n: int
 
@@ -40,6 +40,8 @@ def estimate(
 
 def interval(sample: Sample, name: str, found: Bootstrap) -> Estimate:
     """A metric with its interval."""
+    if not found.finite:
+        return Estimate(found.value, None, None, sample.examples)
     perfect = may_be_share(sample, name) and found.steady and found.value == 1  # and still it may be less
     if is_share(sample, name, found.value) or perfect:
         return Estimate(found.value, *wilson(found.value, sample.units), sample.examples)

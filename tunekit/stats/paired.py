@@ -43,19 +43,24 @@ class Paired:
 
 
 def paired(a: Sample, b: Sample, seed: int = SEED, resamples: int = RESAMPLES) -> dict[str, Paired]:
-    """The difference of every metric that both samples have; they are of the same examples, in order."""
+    """The difference of every metric that both samples have; they are of the same examples, in order.
+
+    Metrics that are not finite numbers, in every resample too, are left out.
+    """
     names = [name for name in a.alone if name in b.alone] if a.units else []
 
     def difference(counts: Array) -> dict[str, Array]:
         """B minus A in resamples that both share."""
         left, right = a.metrics(counts), b.metrics(counts)
-        return {name: right[name] - left[name] for name in names}
+        with np.errstate(invalid="ignore"):
+            return {name: right[name] - left[name] for name in names}
 
     if not names:
         return {}
     found, left, right = bootstrap(difference, a.units, seed, resamples), a.values, b.values
     changed = differing(a, b)
-    return {name: judged(a, b, name, found[name], (left[name], right[name]), changed) for name in names}
+    finite = [name for name in names if found[name].finite]
+    return {name: judged(a, b, name, found[name], (left[name], right[name]), changed) for name in finite}
 
 
 def judged(
@@ -134,8 +139,9 @@ def swapped(a: Sample, b: Sample, name: str, changed: NDArray[np.int64], value: 
     moved = (right - left)[:, changed] @ signs
     first, second = left.sum(axis=1)[:, None] + moved, right.sum(axis=1)[:, None] - moved
     apart = b.summarize(dict(zip(names, second, strict=True)))[name]
-    apart = apart - a.summarize(dict(zip(names, first, strict=True)))[name]
-    return float((np.abs(apart) >= abs(value) - ROUNDING).mean())
+    with np.errstate(invalid="ignore"):
+        apart = apart - a.summarize(dict(zip(names, first, strict=True)))[name]
+    return float((~(np.abs(apart) < abs(value) - ROUNDING)).mean())  # what is not finite counts
 
 
 def ways(units: int) -> Array:

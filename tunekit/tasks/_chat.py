@@ -29,8 +29,26 @@ class Chats:
 
     def opening(self, messages: Sequence[Message]) -> list[int]:
         """The tokens up to where the assistant speaks next; a last turn of its own is left out."""
-        asked = messages[:-1] if messages[-1]["role"] == SPOKEN else messages
-        return list(self.tokens(self.render(asked, add_generation_prompt=True))["input_ids"][0])
+        return list(self.tokens(self.asked(messages))["input_ids"][0])
+
+    def asked(self, messages: Sequence[Message]) -> str:
+        """The same as text.
+
+        Raises:
+            ValueError: the template refuses the messages.
+        """
+        last = len(messages) - 1
+        return self.before(messages, last if messages[last]["role"] == SPOKEN else last + 1)
+
+    def take(self, messages: Sequence[Message], *, learned: bool) -> None:
+        """Try to write a conversation to be answered, or also to be learned.
+
+        Raises:
+            ValueError: the template refuses it, or does not tell what the assistant says.
+        """
+        self.asked(messages)
+        if learned:
+            self.written(messages)
 
     def learned(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
         """The tokens of a conversation, and of each whether the assistant says it.
@@ -38,7 +56,7 @@ class Chats:
         Raises:
             ValueError: the template does not let that be told.
         """
-        text, spans = self.marked(messages) if MARKED.search(self.template) else self.spans(messages)
+        text, spans = self.written(messages)
         encoded = self.tokens(text)
         offsets = encoded.encodings[0].offsets
         if any(start < begin < end for start, end in offsets for begin, _ in spans):
@@ -56,23 +74,22 @@ class Chats:
             said += [number % 2 == 1] * len(part)
         return ids, said
 
+    def written(self, messages: Sequence[Message]) -> tuple[str, list[tuple[int, int]]]:
+        """A whole rendering, and where in it the assistant speaks.
+
+        Raises:
+            ValueError: the template does not let that be told.
+        """
+        return self.marked(messages) if MARKED.search(self.template) else self.spans(messages)
+
     def marked(self, messages: Sequence[Message]) -> tuple[str, list[tuple[int, int]]]:
         """A whole rendering, and where in it the assistant speaks, as the template itself says.
 
         Raises:
             ValueError: the template refuses the messages.
         """
-        from transformers.utils.chat_template_utils import render_jinja_template
-
-        words = self.processor.special_tokens_map
-        with refusals():
-            (text,), (spans,) = render_jinja_template(
-                [self.safe(messages)],
-                chat_template=self.template,
-                return_assistant_tokens_mask=True,
-                **words,
-            )
-        return str(text), [(begin, end) for begin, end in spans]
+        text, spans = self.rendered(messages, return_assistant_tokens_mask=True)
+        return text, [(begin, end) for begin, end in spans]
 
     def spans(self, messages: Sequence[Message]) -> tuple[str, list[tuple[int, int]]]:
         """The same: each turn without and with what it says.
@@ -83,7 +100,7 @@ class Chats:
         whole, spans = self.render(messages), []
         for number, message in enumerate(messages):
             if message["role"] == SPOKEN:
-                before = self.render(messages[:number], add_generation_prompt=True)
+                before = self.before(messages, number)
                 behind = self.render(messages[: number + 1])
                 if not (whole.startswith(behind) and behind.startswith(before)):
                     raise ValueError(
@@ -103,11 +120,45 @@ class Chats:
     def end(self) -> int | None:
         """The special token that ends what an assistant says, where the template has one."""
         try:
-            tokens, said = self.learned(PROBE)
+            return self.closing(*self.learned(PROBE))
         except (ValueError, InputError):
             return None
-        special = {*self.processor.all_special_ids, *self.processor.added_tokens_decoder}
-        return next((t for t, own in zip(tokens, said, strict=True) if own and t in special), None)
+
+    def closing(self, tokens: Sequence[int], said: Sequence[bool]) -> int | None:
+        """The special or added token that ends what is said, but for blanks behind it; else nothing."""
+        own = (token for token, mine in zip(reversed(tokens), reversed(said), strict=True) if mine)
+        last = next((token for token in own if self.processor.decode([token]).strip()), None)
+        return (
+            last if last in {*self.processor.all_special_ids, *self.processor.added_tokens_decoder} else None
+        )
+
+    def lead(self) -> str:
+        """What the template itself writes of an answer, before what is said: empty thoughts, say."""
+        try:
+            text, spans = self.written(PROBE)
+        except (ValueError, InputError):
+            return ""
+        head, found, _ = "".join(text[begin:end] for begin, end in spans).partition(PROBE[-1]["content"])
+        tokens = self.tokens(head)["input_ids"][0] if found and head else []
+        return str(
+            self.processor.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        )
+
+    def before(self, messages: Sequence[Message], number: int) -> str:
+        """What stands before a message of the assistant's, or where the next one would be.
+
+        Raises:
+            ValueError: the template refuses that.
+        """
+        try:
+            return self.render(messages[:number], add_generation_prompt=True)
+        except ValueError:
+            if number:
+                raise
+            raise ValueError(
+                f"begins with a message of role {SPOKEN!r}, before which the chat template needs another; "
+                "put what it answers before it"
+            ) from None
 
     def render(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> str:
         """A conversation as text.
@@ -115,9 +166,22 @@ class Chats:
         Raises:
             ValueError: the template refuses it.
         """
-        settings = {"tokenize": False, "add_generation_prompt": add_generation_prompt}
+        return self.rendered(messages, add_generation_prompt=add_generation_prompt)[0]
+
+    def rendered(self, messages: Sequence[Message], **settings: Any) -> tuple[str, Any]:
+        """The same, with what the template marks; transformers' own method takes no conversation to come.
+
+        Raises:
+            ValueError: the template refuses it.
+        """
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        words = self.processor.special_tokens_map
         with refusals():
-            return str(self.processor.apply_chat_template(self.safe(messages), **settings))
+            texts, marks = render_jinja_template(
+                [self.safe(messages)], chat_template=self.template, **settings, **words
+            )
+        return str(texts[0]), next(iter(marks), [])
 
     def tokens(self, text: str) -> Any:
         """A rendering as tokens; the special ones in it are the template's."""
@@ -155,9 +219,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except (TemplateError, TypeError) as error:
-        raise ValueError(
-            f"the chat template does not take its messages ({first_line(error)}); correct the row"
-        ) from None
+        raise ValueError(f"the chat template does not take its messages ({first_line(error)})") from None
 
 
 def words_said(messages: Sequence[Message]) -> Iterator[str]:

@@ -51,7 +51,13 @@ class Embedding(Task):
 
         hidden = model(**{key: inputs[key] for key in READ if key in inputs}).last_hidden_state
         hidden = hidden.to(torch.promote_types(hidden.dtype, torch.float32))
-        return pooled(hidden, inputs["attention_mask"], self.options.pooling)
+        read = slice(min(self.skipped, hidden.shape[1] - 1), None)
+        return pooled(hidden[:, read], inputs["attention_mask"][:, read], self.options.pooling)
+
+    @property
+    def skipped(self) -> int:
+        """Tokens at the beginning of a text that are read and not pooled."""
+        return 0
 
     def predict(self, model: Model, inputs: Inputs) -> Outputs:
         from torch.nn.functional import normalize

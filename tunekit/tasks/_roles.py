@@ -25,6 +25,7 @@ class Role:
     needed: bool = True
     spare: bool = False
     instead_of: str | None = None
+    blank: bool = False  # whether a text may be null or blank in single rows, which then have an empty one
     otherwise: Mapping[str, str] = field(default_factory=dict)
     separator: str | None = None  # parts the items of a list that is written as one text
 

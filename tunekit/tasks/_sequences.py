@@ -95,6 +95,32 @@ class Reader:
             return Tokens(prompt + completion, learned, [example["completion"]], cut)
         return self.whole(example["text"])
 
+    def refused(self, examples: Sequence[Example], *, learned: bool) -> Iterator[tuple[int, str]]:
+        """The conversations that the chat template does not take, by number, and why."""
+        for number, example in enumerate(examples):
+            try:
+                if form_of(self.options, example) == "chat":
+                    self.chats.take(example["messages"], learned=learned)
+            except ValueError as error:
+                yield number, str(error)
+
+    def try_to_learn(self, example: Example) -> None:
+        """Refuse what cannot be learned of any row.
+
+        Raises:
+            InputError: the chat template does not tell what an assistant says, or not where that ends.
+        """
+        tokens = self.learned(example)
+        if (
+            form_of(self.options, example) == "chat"
+            and self.chats.closing(tokens.ids, tokens.learned) is None
+        ):
+            raise InputError(
+                "what the assistant says ends in no special token of the tokenizer, so that the model would "
+                "never learn to end its turn; write {{ eos_token }} behind it in a template of your own "
+                "(task.template), inside of {% generation %} where that has such marks"
+            )
+
     def whole(self, text: str) -> Tokens:
         """A text with its end. Where nothing stands before its first token, that one is not told."""
         ids, encoding = self.encoded(text)
@@ -161,4 +187,5 @@ def located(example: Example) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise InputError(f"{example.get('place', 'a conversation')}: {error}") from None
+        advice = "" if "; " in str(error) else "; correct the row"
+        raise InputError(f"{example.get('place', 'a conversation')}: {error}{advice}") from None

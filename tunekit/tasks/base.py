@@ -28,6 +28,7 @@ from tunekit.tasks._guess import Guess, Seen, by_roles
 from tunekit.tasks._roles import Kind as Kind
 from tunekit.tasks._roles import Role as Role
 from tunekit.tasks._shown import Shown
+from tunekit.tasks._taken import Taken
 from tunekit.tasks._window import Corrected as Corrected
 from tunekit.tasks._window import Window as Window
 
@@ -41,7 +42,7 @@ IGNORE = -100  # a label that every transformers loss skips
 FOREIGN = "foreign"  # the context in which options of a stranger are read: they name no file
 
 
-class Task(Shown, Coupled, ABC):
+class Task(Shown, Taken, Coupled, ABC):
     """One kind of fine-tuning. A subclass declares its heads and columns and fills in a few methods."""
 
     heads: ClassVar[
@@ -68,7 +69,8 @@ class Task(Shown, Coupled, ABC):
 
         def adopted(self, said: Mapping[str, Any]) -> Self:
             """These options, and where the user says nothing what the checkpoint says."""
-            open_to = [name for name in self.adopts if name not in self.model_fields_set]
+            own = {name for name in self.model_fields_set if getattr(self, name) != "auto"}
+            open_to = [name for name in self.adopts if name not in own]
             values = {**self.model_dump(), **{name: said[name] for name in open_to if name in said}}
             return cast(Self, self.model_construct(_fields_set=set(self.model_fields_set), **values))
 
@@ -151,14 +153,6 @@ class Task(Shown, Coupled, ABC):
         By default data are where each role has a column that is called so, or the only one of its kind.
         """
         return by_roles({**cls.inputs, **cls.targets_for(cls.Options())}, seen)
-
-    @classmethod
-    def keep(cls, processor: Any, kind: Kind, value: Any) -> Any:
-        """The array in which a value of a costly kind is kept, such as a picture's pixels in the final size.
-
-        It is read once, before training; an image comes as PIL's RGB.
-        """
-        return value
 
     def learn(self, rows: Sequence[Example]) -> dict[str, Any]:
         """What the training rows tell before training, as JSON: kept in `learned`. By default nothing."""

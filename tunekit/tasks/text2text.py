@@ -28,7 +28,7 @@ class Text2Text(Writer):
 
     inputs = {
         "input": Role("text", "input", ("source", "question", "prompt", "instruction", "query", "text")),
-        "context": Role("text", "context", ("passage", "paragraph"), needed=False),
+        "context": Role("text", "context", ("passage", "paragraph"), needed=False, blank=True),
     }
     targets = {
         "output": Role(
@@ -72,7 +72,7 @@ class Text2Text(Writer):
     def inputs_for(cls, options: Options) -> dict[str, Role]:
         """A context is needed by a template that names it, and of no use to one that does not."""
         named = "{context}" in options.template
-        context = replace(cls.inputs["context"], needed=named)
+        context = replace(cls.inputs["context"], needed=named, blank=not named)
         return {"input": cls.inputs["input"]} | (
             {"context": context} if named or not options.template else {}
         )

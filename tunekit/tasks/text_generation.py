@@ -157,9 +157,16 @@ class TextGeneration(Task):
         elif form == "chat" and all(message["role"] != SPOKEN for message in example["messages"]):
             yield f"has no message of role {SPOKEN!r} to learn from"
 
+    @classmethod
+    def refused(
+        cls, options: Options, processor: Any, rows: Sequence[Example], *, targets: bool
+    ) -> Iterator[tuple[int, str]]:
+        """Conversations that the chat template does not take."""
+        return cls(options, processor).reader.refused(rows, learned=targets)
+
     def learn(self, rows: Sequence[Example]) -> dict[str, Any]:
         """Nothing; but what cannot be read at all is refused before the weights are loaded."""
-        self.reader.learned(rows[0])
+        self.reader.try_to_learn(rows[0])
         return {}
 
     def encode(self, example: Example) -> Iterator[Window]:
@@ -221,7 +228,7 @@ class TextGeneration(Task):
         end = next((place for place, token in enumerate(tokens) if token in self.ends), None)
         text = self.processor.decode(
             tokens[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        ).removeprefix(self.lead)
         given = {"prompt": example["text"]} if form_of(self.options, example) == "text" else {}
         return {**given, "text": text, "cut": end is None}
 
@@ -252,12 +259,18 @@ class TextGeneration(Task):
         turn = self.reader.chats.end() if "messages" in self.given else None
         return [token for token in dict.fromkeys([self.reader.end, turn]) if token is not None]
 
+    @cached_property
+    def lead(self) -> str:
+        """What a conversation's template puts before every answer."""
+        return self.reader.chats.lead() if "messages" in self.given else ""
+
     def prepare_model(self, model: Model) -> Model:
         """Set how the model writes; nothing of a checkpoint's own settings stays but its first token."""
         from transformers import GenerationConfig
 
         options, start = self.options, getattr(model.generation_config, "bos_token_id", None)
-        drawn = {"temperature": options.temperature, "top_p": options.top_p} if options.temperature else {}
+        drawn = {"temperature": options.temperature, "top_p": options.top_p, "top_k": 0}  # 0: of all tokens
+        drawn = drawn if options.temperature else {}
         model.generation_config = GenerationConfig(
             **({} if start is None else {"bos_token_id": start}),
             **({"eos_token_id": self.ends} if self.ends else {}),
