@@ -249,17 +249,19 @@ def predict(
     source: str = "-",
     columns: Mapping[str, str] | None = None,
     adapters: Sequence[str] = (),
+    **written: str | None,
 ) -> Iterator[dict[str, Any]]:
     """Answer rows: `{"id": .., "prediction": ..}` for each, in order.
 
-    They come from a file, from - for standard input, or from `user/name[@revision][:split]` of the Hub. With
-    `adapters` the model's own adapter and these answer each row in turn, and answers name theirs.
+    They come from a file, `written` with a `separator` and in an `encoding`, from - for standard input, or
+    from `user/name[@revision][:split]` of the Hub. With `adapters` the model's own adapter and these answer
+    each row in turn, and answers name theirs.
     """
     configure()
     hush()
     use_fastest_exact_fp32()
     several = load_several([str(run_or_model), *adapters]) if adapters else [alone(Path(run_or_model))]
-    for rows in stream(source, several[0].task, columns):
+    for rows in stream(source, several[0].task, columns, **written):
         answers = [evaluation.predict(each.task, each.model, rows) for each in several]
         for row, *found in zip(rows, *answers, strict=True):
             for each, answer in zip(several, found, strict=True):
@@ -274,12 +276,14 @@ def embed(
     columns: Mapping[str, str] | None = None,
     *,
     half: bool = False,
+    written: Mapping[str, str | None] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Turn texts into vectors, in a .npy or .parquet file; return what was written, and how.
 
     The model is a checkpoint's folder, `user/name[@revision]` of the Hub, or a finished run. Options are
-    `pooling`, `normalize`, `prefix` and `max_length`, by default what the checkpoint says.
+    `pooling`, `normalize`, `prefix` and `max_length`, by default what the checkpoint says. A file is
+    `written` with a `separator` and in an `encoding`, as for `predict`.
 
     Raises:
         InputError: something given is wrong; nothing was written.
@@ -290,4 +294,4 @@ def embed(
     embedding.check_output(Path(output), source)
     task, network = embedding.open_encoder(str(model), options, out.say)
     dtype = "float16" if half else "float32"
-    return embedding.write_vectors(task, network, source, Path(output), columns, dtype).document()
+    return embedding.write_vectors(task, network, source, Path(output), columns, dtype, written).document()

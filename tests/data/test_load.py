@@ -330,3 +330,12 @@ def test_scoring_refuses_a_split_that_is_not_there(tmp_path: Path) -> None:
     section = DataSection(path=str(write(tmp_path, train=GOOD)))
     with pytest.raises(InputError, match=r"has no test split; choose from train"):
         load_split(section, TEXTS(TEXTS.Options(), None, ["bad", "good"]), "test")
+
+
+def test_other_rows_are_scored_by_the_columns_that_a_model_learned_from(tmp_path: Path) -> None:
+    task = TEXTS(TEXTS.Options(), None, ["bad", "good"])
+    task.origin = {"columns": {"text": "body", "label": "mood"}}
+    row = {"text": "title", "body": "one", "label": "good", "mood": "bad"}
+    path = write(tmp_path, test=[row])
+    _, data = load_split(DataSection(path=str(path)), task, None)
+    assert data.columns == {"text": "body", "label": "mood"}

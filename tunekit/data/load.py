@@ -114,7 +114,8 @@ def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str
     chosen = {name: tables[name]}
     kind, options, labels = type(task), task.options, task.labels
     roles = columns.roles_of(kind, options, targets=True, given=task.given)
-    found = resolve_all(chosen, roles, section)
+    known = columns.remembered(chosen[name][0], roles, task.origin, section.columns)
+    found = resolve_all(chosen, roles, section.model_copy(update={"columns": known}))
     splits, problems, corrected = check_rows(narrowed(chosen, found), kind, options, found)
     problems += unknown_labels(splits, labels, kind.label_role(options), but="")
     rows = limited(usable(splits, problems, section), section.limit, 0)
