@@ -214,6 +214,18 @@ def holds_ids(table: Table, column: str) -> bool:
     return column in table.columns and unique(table.columns[column])
 
 
+def repeated_ids(tables: Mapping[str, Sequence[Table]], column: str) -> Iterator[str]:
+    """Say in which splits a column that all tables should have does not tell every row from the others."""
+    for split, group in tables.items():
+        values = [value for table in group if column in table.columns for value in table.columns[column]]
+        if len(values) < sum(map(len, group)) or not unique(values):
+            yield (
+                f"data.columns.id {column!r} does not tell every row of the {split} split "
+                f"({len(group)} {'tables' if len(group) > 1 else 'table'}) from the others by a text or a "
+                "whole number; name another column, or leave it out to number the rows"
+            )
+
+
 def unique(values: Sequence[Any]) -> bool:
     """Whether every value is there, plain, and different from the others."""
     return all(isinstance(v, str | int) and v != "" for v in values) and len(set(values)) == len(values)

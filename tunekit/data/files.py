@@ -67,8 +67,8 @@ def read(
     else:
         problems = list[str]()
         text = decode(path, encoding, keys)
-        if separator is None and suffix in (".csv", ".tsv"):
-            refuse_another(path, text, keys)
+        if suffix in USUAL:
+            refuse_another(path, text, separator, keys)
         parted = suffix == ".txt" and text_rows != "line"
         found = read_texts(text, text_rows) if parted else READERS[suffix](text, str(path), separator)
         table = as_table(sound(found, problems), str(path))
@@ -97,13 +97,13 @@ def sound(found: Iterable[Row | str], problems: list[str]) -> Iterator[Row]:
         raise InputError([*problems, *error.problems]) from None
 
 
-def refuse_another(path: Path, text: str, keys: Keys) -> None:
-    """Refuse a file whose header another sign parts than is usual.
+def refuse_another(path: Path, text: str, separator: str | None, keys: Keys) -> None:
+    """Refuse a file whose header another sign parts than is given, or usual.
 
     Raises:
         InputError: it does; names the sign.
     """
-    found = other_separator(text, path.suffix.lower())
+    found = other_separator(text, separator, USUAL[path.suffix.lower()])
     if found:
         column, sign = found
         raise InputError(

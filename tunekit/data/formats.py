@@ -70,19 +70,22 @@ def read_tsv(text: str, source: str, separator: str | None) -> Iterator[Row | st
     return read_csv(text, source, separator or (None if EXCEL.match(text) else "\t"))
 
 
-def other_separator(text: str, suffix: str) -> tuple[str, str] | None:
-    """The only column of a table, and the sign in its name that parts it instead of the usual one."""
-    usual = USUAL[suffix]
+def other_separator(text: str, given: str | None, usual: str) -> tuple[str, str] | None:
+    """The only column of a table, and the sign in its name that parts it instead of the given or usual one.
+
+    One that is given is wrong only where further rows have several columns.
+    """
     if EXCEL.match(text):
         return None
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=usual)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=given or usual)
     csv.field_size_limit(MAX_FIELD)
     try:
         header = next((cells for cells in lines if cells), [])
+        sure = given is None or any(len(cells) > 1 for cells in islice(lines, 200))
     except csv.Error:
         return None
-    sign = next((s for s in SIGNS if len(header) == 1 and s != usual and s in header[0]), None)
-    return None if sign is None else (header[0], sign)
+    sign = next((s for s in SIGNS if len(header) == 1 and s != (given or usual) and s in header[0]), None)
+    return (header[0], sign) if sure and sign else None
 
 
 def checked_header(header: list[str], source: str) -> list[str]:

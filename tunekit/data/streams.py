@@ -38,7 +38,7 @@ class Manner:
     encoding: str | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
     image: str | None = None  # the column of pictures, where the task looks at some
-    needed: Sequence[str] = ()  # columns that the model learned from
+    needed: Sequence[set[str]] = ()  # names of each column that the model needs
 
     def encoding_of(self, path: Path) -> str:
         """The encoding of a file: mostly UTF-8, whatever the model's own data were in."""
@@ -91,7 +91,7 @@ def stream(
     number = 0
     column = next((spec.column for spec in roles.values() if spec.kind == "image"), None)
     learned = task.origin.get("columns") or {}
-    needed = [learned.get(role, spec.column) for role, spec in roles.items() if spec.needed]
+    needed = [{learned.get(role, spec.column), spec.column} for role, spec in roles.items() if spec.needed]
     manner = Manner(**checked(separator, encoding), origin=task.origin, image=column, needed=needed)
     for table in map(opened, tables(source, manner)):
         if found is None:
@@ -222,7 +222,7 @@ def decoded(lines: BinaryIO, source: str, encoding: str = "utf-8") -> Iterator[s
             ) from None
 
 
-def refused(lines: Iterable[str], needed: Sequence[str]) -> Iterator[str]:
+def refused(lines: Iterable[str], needed: Sequence[set[str]]) -> Iterator[str]:
     """Lines of standard input as they are, unless they are not those of texts or of JSON lines.
 
     Raises:
@@ -236,7 +236,7 @@ def refused(lines: Iterable[str], needed: Sequence[str]) -> Iterator[str]:
             raise InputError(
                 f"{STDIN} begins a JSON array; write one object a line, or give the file with --input FILE"
             )
-        if not begun and len(cells) > 1 and needed and set(needed) <= set(cells):
+        if not begun and len(cells) > 1 and needed and all(not names.isdisjoint(cells) for names in needed):
             raise InputError(
                 f"{STDIN}:1: {text!r} is the header of a table, and lines are taken for texts; give the file "
                 "with --input FILE, or write one JSON object a line"
