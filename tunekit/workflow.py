@@ -15,7 +15,6 @@ from tunekit.data.load import Data
 from tunekit.data.streams import stream
 from tunekit.engine import StopSignals, fit
 from tunekit.environment import configure, hush, process_index
-from tunekit.errors import InputError
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
@@ -34,6 +33,7 @@ from tunekit.prepare import (
     prepared_once,
     reported,
 )
+from tunekit.prepare.check import refuse_several
 from tunekit.recipe import Recipe
 from tunekit.report import write_report
 from tunekit.report.comparison import page as comparison_page
@@ -81,19 +81,6 @@ def finetune(
         train(prepared, run, begin_from, once, overwrite=overwrite)
     push_if_named(run, settings)
     return run
-
-
-def refuse_several(settings: Recipe) -> None:
-    """Refuse a recipe for several runs where one is made.
-
-    Raises:
-        InputError: it is one.
-    """
-    if settings.train.seeds > 1:
-        raise InputError(
-            f"train.seeds is {settings.train.seeds}, and this makes one run; give train.seeds=1, or call "
-            "tunekit.finetune_seeds, which makes them all"
-        )
 
 
 def prepare(settings: Recipe, run: Run, once: Once, *, overwrite: bool, dry_run: bool) -> Prepared:

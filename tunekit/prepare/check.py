@@ -99,6 +99,19 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool, known: Data | None = Non
     return prepared
 
 
+def refuse_several(settings: Recipe) -> None:
+    """Refuse a recipe for several runs where one is made.
+
+    Raises:
+        InputError: it is one.
+    """
+    if settings.train.seeds > 1:
+        raise InputError(
+            f"train.seeds is {settings.train.seeds}, and this makes one run; give train.seeds=1, or call "
+            "tunekit.finetune_seeds, which makes them all"
+        )
+
+
 def check_modules(metrics: Sequence[str], task: Task, data: Data | None) -> None:
     """Try the user's own metrics on two right answers, so that they do not fail after an hour.
 
