@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tunekit import workflow
 from tunekit.console import command_line, same_command
 from tunekit.errors import EnvironmentFailure, InputError
 from tunekit.identity import differences
+from tunekit.models.finetuned import origin_of
 from tunekit.recipe import load
 from tunekit.run import Run, choose
 
@@ -181,3 +183,16 @@ def test_a_run_in_a_folder_called_checkpoints_is_continued_by_its_path(tmp_path:
 def test_what_is_said_to_continue_leaves_out_what_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["tunekit", "finetune", "x", "--overwrite", "--resume", "never"])
     assert same_command() == "the same command without --overwrite and --resume never"
+
+
+def test_a_model_knows_how_its_data_were_written(run: Run, tmp_path: Path) -> None:
+    written = {"columns": {"words": "tokens", "tags": "ner_tags"}, "separator": None, "encoding": "utf-8"}
+    assert origin_of(run.model) == written
+    assert origin_of(tmp_path) == {}  # of a checkpoint, as of a model that is older
+
+
+@pytest.mark.parametrize("origin", [[1], {"columns": {"text": 5}}, {"separator": ";;"}, {"encoding": "zip"}])
+def test_what_a_stranger_says_of_data_is_checked(tmp_path: Path, origin: Any) -> None:
+    (tmp_path / "tunekit.json").write_text(json.dumps({"origin": origin}))
+    with pytest.raises(InputError, match="is damaged"):
+        origin_of(tmp_path)

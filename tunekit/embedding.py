@@ -21,6 +21,7 @@ from tunekit.data.streams import stream
 from tunekit.data.windows import encode
 from tunekit.errors import InputError
 from tunekit.models.checkpoint import inspect
+from tunekit.models.finetuned import origin_of
 from tunekit.models.load import Say, load_model, load_processor, token_limit
 from tunekit.models.sentences import suited
 from tunekit.network import at_revision
@@ -83,6 +84,7 @@ def open_encoder(name: str, given: Mapping[str, Any], say: Say) -> tuple[Task, A
     processor = load_processor(checkpoint, kind, say)
     options = suited(chosen(kind, given), checkpoint, token_limit(checkpoint, processor))
     task = kind(options, processor, head=checkpoint.head)
+    task.origin = origin_of(checkpoint.folder)
     model = load_model(checkpoint, task, say, attention=None, dropout=None)
     return task, model.eval().to(torch.accelerator.current_accelerator() or "cpu")
 
@@ -119,15 +121,23 @@ def model_of(name: str) -> str:
     return str(path / "model")
 
 
-def chunks(source: str, task: Task, columns: Mapping[str, str] | None) -> Iterator[Rows]:
+def chunks(
+    source: str, task: Task, columns: Mapping[str, str] | None, written: Mapping[str, str | None]
+) -> Iterator[Rows]:
     """The rows of a source, many at a time."""
-    rows = chain.from_iterable(stream(source, task, columns))
+    rows = chain.from_iterable(stream(source, task, columns, **written))
     while part := list(islice(rows, CHUNK)):
         yield part
 
 
 def write_vectors(
-    task: Task, model: Any, source: str, output: Path, columns: Mapping[str, str] | None, dtype: str
+    task: Task,
+    model: Any,
+    source: str,
+    output: Path,
+    columns: Mapping[str, str] | None,
+    dtype: str,
+    written: Mapping[str, str | None] | None = None,
 ) -> Summary:
     """Write a vector for each row of a source, in order. The file appears under its name once it is whole.
 
@@ -138,7 +148,7 @@ def write_vectors(
     rows = truncated = dimensions = 0
     writer: Writer | None = None
     try:
-        for chunk in chunks(source, task, columns):
+        for chunk in chunks(source, task, columns, written or {}):
             encoded = encode(task, chunk, targets=False)
             vectors = np.stack(evaluation.undecided(task, model, chunk, encoded)).astype(dtype)
             writer = writer or FORMATS[output.suffix](beside, vectors)

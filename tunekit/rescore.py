@@ -7,6 +7,7 @@ from typing import Any
 
 from tunekit import recipe as recipes
 from tunekit.console import out
+from tunekit.data.columns import mapping
 from tunekit.data.load import Data, load, load_split
 from tunekit.errors import InputError, listing
 from tunekit.models.finetuned import load_task
@@ -49,7 +50,9 @@ def rows_to_score(
         InputError: there is no such split, its rows cannot be used, or they are no longer those of the run.
     """
     if before is None:
-        return load_split(recipe.data, task, split)
+        found = load_split(recipe.data, task, split)
+        out.say(f"columns: {mapping(found[1].columns)}")
+        return found
     data = load(recipe.data, type(task), task.options, recipe.data_seed, task.processor)
     name = split or ("test" if "test" in data.splits else "validation")
     if name not in data.splits:

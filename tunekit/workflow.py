@@ -15,7 +15,6 @@ from tunekit.data.load import Data
 from tunekit.data.streams import stream
 from tunekit.engine import StopSignals, fit
 from tunekit.environment import configure, hush, process_index
-from tunekit.errors import InputError
 from tunekit.finish import finish
 from tunekit.hub import Pushed, check_rights, finished_run, push_if_named, push_run
 from tunekit.hub.fetch import File, fetch_all
@@ -35,6 +34,7 @@ from tunekit.prepare import (
     refuse_other_machines,
     reported,
 )
+from tunekit.prepare.check import refuse_several
 from tunekit.recipe import Recipe
 from tunekit.report import write_report
 from tunekit.report.comparison import page as comparison_page
@@ -85,19 +85,6 @@ def finetune(
         train(prepared, run, begin_from, once, overwrite=overwrite)
     push_if_named(run, settings)
     return run
-
-
-def refuse_several(settings: Recipe) -> None:
-    """Refuse a recipe for several runs where one is made.
-
-    Raises:
-        InputError: it is one.
-    """
-    if settings.train.seeds > 1:
-        raise InputError(
-            f"train.seeds is {settings.train.seeds}, and this makes one run; give train.seeds=1, or call "
-            "tunekit.finetune_seeds, which makes them all"
-        )
 
 
 def prepare(settings: Recipe, run: Run, once: Once, *, overwrite: bool, dry_run: bool) -> Prepared:
@@ -255,17 +242,19 @@ def predict(
     source: str = "-",
     columns: Mapping[str, str] | None = None,
     adapters: Sequence[str] = (),
+    **written: str | None,
 ) -> Iterator[dict[str, Any]]:
     """Answer rows: `{"id": .., "prediction": ..}` for each, in order.
 
-    They come from a file, from - for standard input, or from `user/name[@revision][:split]` of the Hub. With
-    `adapters` the model's own adapter and these answer each row in turn, and answers name theirs.
+    They come from a file, `written` with a `separator` and in an `encoding`, from - for standard input, or
+    from `user/name[@revision][:split]` of the Hub. With `adapters` the model's own adapter and these answer
+    each row in turn, and answers name theirs.
     """
     configure()
     hush()
     use_fastest_exact_fp32()
     several = load_several([str(run_or_model), *adapters]) if adapters else [alone(Path(run_or_model))]
-    for rows in stream(source, several[0].task, columns):
+    for rows in stream(source, several[0].task, columns, **written):
         answers = [evaluation.predict(each.task, each.model, rows) for each in several]
         for row, *found in zip(rows, *answers, strict=True):
             for each, answer in zip(several, found, strict=True):
@@ -280,12 +269,14 @@ def embed(
     columns: Mapping[str, str] | None = None,
     *,
     half: bool = False,
+    written: Mapping[str, str | None] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Turn texts into vectors, in a .npy or .parquet file; return what was written, and how.
 
     The model is a checkpoint's folder, `user/name[@revision]` of the Hub, or a finished run. Options are
-    `pooling`, `normalize`, `prefix` and `max_length`, by default what the checkpoint says.
+    `pooling`, `normalize`, `prefix` and `max_length`, by default what the checkpoint says. A file is
+    `written` with a `separator` and in an `encoding`, as for `predict`.
 
     Raises:
         InputError: something given is wrong; nothing was written.
@@ -296,4 +287,4 @@ def embed(
     embedding.check_output(Path(output), source)
     task, network = embedding.open_encoder(str(model), options, out.say)
     dtype = "float16" if half else "float32"
-    return embedding.write_vectors(task, network, source, Path(output), columns, dtype).document()
+    return embedding.write_vectors(task, network, source, Path(output), columns, dtype, written).document()

@@ -77,6 +77,24 @@ def test_every_ragged_csv_row_is_named(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("separator", [None, ","])
+def test_a_header_that_another_sign_parts_is_one_problem(tmp_path: Path, separator: str | None) -> None:
+    rows = "text;label\n" + "one, two;good\n" * 9
+    (problem,) = problems(tmp_path, "d.csv", rows, separator=separator)
+    assert problem.startswith("d.csv:1: its only column is 'text;label'; set data.separator=';', or, where ")
+
+
+def test_a_column_called_so_can_be_read(tmp_path: Path) -> None:
+    assert table(tmp_path, "d.csv", "text|note\none\n", separator=",").columns == {"text|note": ["one"]}
+
+
+@pytest.mark.parametrize("separator", [None, ";"])
+@pytest.mark.parametrize("name", ["d.csv", "d.tsv"])
+def test_a_first_line_may_name_the_separator(tmp_path: Path, name: str, separator: str | None) -> None:
+    found = table(tmp_path, name, "sep=;\r\na;b\r\n1,5;2\r\n", separator=separator)
+    assert (found.columns, found.lines) == ({"a": ["1,5"], "b": ["2"]}, [3])
+
+
 def test_jsonl_keeps_types(tmp_path: Path) -> None:
     found = table(tmp_path, "d.jsonl", '{"a": "1", "b": 1}\n\n{"a": "é", "b": [0.5, null]}\n')
     assert (found.columns, found.lines) == ({"a": ["1", "é"], "b": [1, [0.5, None]]}, [1, 3])
@@ -234,3 +252,22 @@ def test_utf_16_is_recognized(tmp_path: Path, encoding: str) -> None:
 def test_bytes_that_are_not_of_the_given_encoding_are_named(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, "d.csv", b"a,b\nx,\xe9\n", encoding="ascii")
     assert problem.startswith("d.csv:2: byte 6 is not ascii; name the file's encoding")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("d.csv", "a,b\n1\n1,2\n"), ("d.jsonl", 'x\n{"a": 1}\n'), ("d.json", '[1, {"a": 1}]')],
+)
+def test_rows_that_cannot_be_read_can_be_left_out(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    found = read(tmp_path / name, "utf-8", None, skip=True)
+    assert (len(found), len(found.unread)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("d.csv", 'a,b\n1,2\n"open,3\n'), ("d.conll", "a O\nb\n"), ("d.jsonl", "x\n")]
+)
+def test_what_others_depend_on_is_never_left_out(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError):
+        read(tmp_path / name, "utf-8", None, skip=True)

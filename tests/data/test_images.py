@@ -254,6 +254,21 @@ def test_pictures_without_class_folders_are_refused(tmp_path: Path) -> None:
     assert problem.startswith("DIR has no class folders (1 picture directly in it: a.png); put each picture")
 
 
+def test_a_class_may_be_called_as_a_split(tmp_path: Path, processor: Any) -> None:
+    for name in ("train", "car", "bus"):
+        put(tmp_path / name / "a.png", tiny.png(RAMP))
+    assert read_all(tmp_path, processor).labels == ["bus", "car", "train"]
+
+
+def test_a_split_without_classes_is_told_that_its_name_makes_it_one(tmp_path: Path) -> None:
+    put(tmp_path / "train" / "a.png", tiny.png(RAMP))
+    put(tmp_path / "car" / "a.png", tiny.png(RAMP))
+    (problem,) = problems(tmp_path)
+    assert (
+        "DIR/train has no class folders (1 picture directly in it: a.png), and its name makes it" in problem
+    )
+
+
 def test_a_picture_beside_the_class_folders_is_refused(folder: Path) -> None:
     put(folder / "train" / "stray.png", tiny.png(RAMP))
     (problem,) = problems(folder)

@@ -210,6 +210,41 @@ def test_a_column_of_ids_that_only_some_files_have_is_not_used(tmp_path: Path) -
     assert [row["id"] for row in data.splits["test"]] == list(range(20))
 
 
+def numbered(folder: Path) -> Path:
+    """A folder of two files of training rows that each number theirs, and one of test rows."""
+    rows = [{**row, "nr": i, "id": i} for i, row in enumerate(GOOD)]
+    return write(folder, train_a=rows, train_b=rows, test=rows)
+
+
+def test_ids_that_files_of_a_split_have_in_common_are_not_used(tmp_path: Path) -> None:
+    data = loaded(numbered(tmp_path), validation_share=0)
+    assert "id" not in data.columns
+    assert [row["id"] for row in data.splits["train"]] == list(range(40))
+
+
+def test_named_ids_that_files_of_a_split_have_in_common_are_refused(tmp_path: Path) -> None:
+    named = {"text": "text", "label": "label", "id": "nr"}
+    (problem,) = problems(numbered(tmp_path), columns=named)
+    assert problem == (
+        "data.columns.id 'nr' does not tell every row of the train split (2 tables) from the others by a "
+        "text or a whole number; name another column, or leave it out to number the rows"
+    )
+
+
+def test_lines_that_cannot_be_read_can_be_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path, train=GOOD)
+    with (path / "train.jsonl").open("a") as file:
+        file.write('{"text": "x"\n[1]\n{"text": 5, "label": "bad"}\n')
+    data = loaded(path, bad_rows="skip", validation_share=0)
+    assert len(data.splits["train"]) == len(GOOD)
+    assert [problem.split("train.jsonl:")[1][:2] for problem in data.skipped] == ["21", "22", "23"]
+
+
+def test_labels_that_all_occur_once_are_why_nothing_can_be_cut(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path, train=GOOD), columns={"text": "label", "label": "text"})
+    assert problem.startswith("training has 20 rows, each with a label that no other has, so that")
+
+
 def test_ids_of_the_data_are_kept(tmp_path: Path) -> None:
     rows = [{**row, "id": f"r{i}"} for i, row in enumerate(GOOD)]
     data = loaded(write(tmp_path, train=rows), validation_share=0)
@@ -330,3 +365,12 @@ def test_scoring_refuses_a_split_that_is_not_there(tmp_path: Path) -> None:
     section = DataSection(path=str(write(tmp_path, train=GOOD)))
     with pytest.raises(InputError, match=r"has no test split; choose from train"):
         load_split(section, TEXTS(TEXTS.Options(), None, ["bad", "good"]), "test")
+
+
+def test_other_rows_are_scored_by_the_columns_that_a_model_learned_from(tmp_path: Path) -> None:
+    task = TEXTS(TEXTS.Options(), None, ["bad", "good"])
+    task.origin = {"columns": {"text": "body", "label": "mood"}}
+    row = {"text": "title", "body": "one", "label": "good", "mood": "bad"}
+    path = write(tmp_path, test=[row])
+    _, data = load_split(DataSection(path=str(path)), task, None)
+    assert data.columns == {"text": "body", "label": "mood"}

@@ -211,3 +211,20 @@ def test_a_damaged_folder_that_datasets_saved_is_named(
     (problem,) = problems(tmp_path / "saved", tmp_path)
     assert problem.startswith("folder DIR/saved cannot be read as a data set that `datasets` saved: ")
     assert problem.endswith("; save it again")
+
+
+def test_files_that_are_not_used_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make(tmp_path, "train.csv", "test.csv", "data.csv", "README.txt")
+    found(folder)
+    assert capsys.readouterr().err.startswith(
+        f"not used: data.csv, as other files of {folder} are called train "
+    )
+
+
+def test_pictures_beside_a_file_that_cannot_be_read_are_spoken_of(tmp_path: Path) -> None:
+    (tmp_path / "info.json").write_text('{"by": "Ada"}')
+    (tmp_path / "a.png").touch()
+    assert (
+        "DIR also holds pictures, whose folders are taken for their classes only"
+        in problems(tmp_path, tmp_path)[1]
+    )

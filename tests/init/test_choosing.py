@@ -110,6 +110,14 @@ def test_one_label_with_a_comma_in_it_is_one(tmp_path: Path) -> None:
     assert choice.guess.options == {}
 
 
+@pytest.mark.parametrize(("low", "whole"), [("1,5", "2,0"), ("1.234,5", "3")])
+def test_decimal_commas_are_no_several_labels(low: str, whole: str, tmp_path: Path) -> None:
+    path = table(tmp_path, text=texts(), score=[low, whole] * 20)
+    assert "'score' holds numbers with a comma before their fractions (1" in refused(path)
+    assert "write a point there (1.5)" in refused(path, value="score")
+    assert decided(path, labels="score").guess.options["kind"] == "multi-label"
+
+
 def test_text_alone_teaches_nothing(tmp_path: Path) -> None:
     problem = refused(table(tmp_path, text=texts()))
     assert problem.startswith(

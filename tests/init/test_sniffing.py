@@ -56,6 +56,12 @@ def test_a_separator_is_told_by_even_rows(sign: str, tmp_path: Path) -> None:
     assert separator_of(path, "utf-8")[0] == sign
 
 
+def test_a_first_line_that_names_the_separator_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("sep=|\ntext,label|mood\none|good\n")
+    assert separator_of(path, "utf-8")[0] == "|"
+
+
 def test_commas_in_texts_are_no_separators(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text;score\n" + "good, bad, and dull;3,5\n" * 9)

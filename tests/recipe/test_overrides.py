@@ -53,6 +53,11 @@ def test_a_value_called_no_is_a_string(recipe: Path) -> None:
     assert recipes.load(recipe, ["data.columns.text=no"]).data.columns == {"text": "no", "label": "y"}
 
 
+@pytest.mark.parametrize("sign", ["|", ";", "\\t"])
+def test_a_separator_is_given_as_it_is(recipe: Path, sign: str) -> None:
+    assert recipes.load(recipe, [f"data.separator={sign}"]).data.separator == sign.replace("\\t", "\t")
+
+
 def test_a_value_may_hold_an_equals_sign(recipe: Path) -> None:
     assert recipes.load(recipe, ["model=./a=b"]).model.name == "./a=b"
 

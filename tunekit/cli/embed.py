@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tunekit.cli.app import AsJson, Debug, Offline, Quiet, begin
-from tunekit.cli.runs import roles_and_columns
+from tunekit.cli.runs import Encoding, Separator, roles_and_columns
 from tunekit.console import out
 
 
@@ -24,6 +24,8 @@ def embed(
     column: Annotated[
         list[str] | None, typer.Option(help="text=COLUMN or id=COLUMN, where it cannot be inferred.")
     ] = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
     pooling: Annotated[
         str | None, typer.Option(help="cls, mean or last; by default what the checkpoint says.")
     ] = None,
@@ -43,11 +45,13 @@ def embed(
     """Turn texts into vectors, straight from a checkpoint or a finished run: one row each, in order."""
     begin(as_json=as_json, quiet=quiet, offline=offline)
     from tunekit import workflow
+    from tunekit.data.streams import checked
 
+    written = checked(separator, encoding)
     given = {"pooling": pooling, "normalize": normalize, "prefix": prefix, "max_length": max_length}
     options = {key: value for key, value in given.items() if value is not None}
     columns = roles_and_columns(column or [])
-    done = workflow.embed(model, source, output, columns, half=half, **options)
+    done = workflow.embed(model, source, output, columns, half=half, written=written, **options)
     length = " of length 1" if done["normalize"] else ""
     text = (
         f"{done['rows']:,} vectors{length}, {done['dimensions']:,} numbers each ({done['pooling']} of up to "

@@ -27,6 +27,13 @@ from tunekit.errors import InputError
 
 if TYPE_CHECKING:
     from tunekit.recipe import Recipe
+Separator = Annotated[
+    str | None,
+    typer.Option(help="What separates columns; by default as in the model's own data, else , or a tab."),
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a text file; by default UTF-8, else as in the model's own data.")
+]
 Adapters = Annotated[
     list[str] | None,
     typer.Option(help="A further adapter on the same checkpoint: run, folder or user/name; repeatable."),
@@ -156,6 +163,8 @@ def predict(
     column: Annotated[
         list[str] | None, typer.Option(help="ROLE=COLUMN, where it cannot be inferred.")
     ] = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
     offline: Offline = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -164,14 +173,25 @@ def predict(
     """Answer rows: one JSON line for each, in order."""
     begin(as_json=True, quiet=quiet, offline=offline)
     from tunekit import workflow
+    from tunekit.data.streams import checked
 
-    if output and Path(source).exists() and output.resolve() == Path(source).resolve():
-        raise InputError(f"--output {output} is the input itself; name another file")
-    answers = workflow.predict(run_or_model, source, roles_and_columns(column or []), adapter or [])
+    if output:
+        check_file(output, source)
+    written = checked(separator, encoding)
+    columns = roles_and_columns(column or [])
+    answers = workflow.predict(run_or_model, source, columns, adapter or [], **written)
     first = list(islice(answers, 1))  # what is wrong shows before anything is written
     with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
         for answer in chain(first, answers):
             file.write(to_json(answer) + "\n")
+
+
+def check_file(output: Path, source: str) -> None:
+    """Refuse a file that cannot be written, or that is read."""
+    if output.is_dir() or not output.parent.is_dir():
+        raise InputError(f"--output {output} is a folder, or in a folder that is not there; name another")
+    if Path(source).exists() and output.resolve() == Path(source).resolve():
+        raise InputError(f"--output {output} is the input itself; name another file")
 
 
 def roles_and_columns(pairs: list[str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunekit.data.files import Table
+from tunekit.data.files import RECIPE, Keys, Table
+from tunekit.data.formats import SIGNS, USUAL
 from tunekit.data.values import DESCRIPTIONS, is_kind, meant, parted
 from tunekit.errors import InputError, cut, listing, nearest
 from tunekit.tasks.base import Role, Task
@@ -37,28 +38,31 @@ def roles_of(
 
 
 def resolve(
-    table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | None, key: str = "data.columns."
+    table: Table, roles: Mapping[str, Role], given: Mapping[str, str] | None, keys: Keys = RECIPE
 ) -> Columns:
     """Find each role's column: as `given` says, else by name, else by type where only one fits.
 
-    `key` is what comes before a role where its column is set, for messages.
+    `keys` are for messages.
 
     Raises:
-        InputError: a column does not exist, or a role has none; lists the columns and the nearest name.
+        InputError: a role or column does not exist, or a role has none; lists the columns and the nearest
+            name.
     """
-    given = given or {}
+    given, key = given or {}, keys.column
     found, problems = dict[str, str](), list[str]()
     for role, column in given.items():
-        if role == "id" and column in table.columns and not holds_ids(table, column):
+        if role not in roles and role != "id":
+            problems.append(no_role(role, column, roles, table, key))
+        elif role == "id" and column in table.columns and not holds_ids(table, column):
             problems.append(
                 f"{key}id {column!r} does not tell every row of {table.source} from the others "
                 "by a text or a whole number; name another column, or leave it out to number the rows"
             )
         elif column in table.columns:
             found[role] = column
-        elif role in roles or role == "id":
+        else:
             problems.append(
-                no_column(f"{key}{role} {column!r} is no column of {table.source}", column, table)
+                no_column(f"{key}{role} {column!r} is no column of {table.source}", column, table, keys)
             )
     wanted = {role: spec for role, spec in roles.items() if role not in given}
     for role, spec in wanted.items():
@@ -70,7 +74,9 @@ def resolve(
             continue
         chosen = by_kind(table, spec, found.values())
         if chosen is None or holds_another_kind(table, spec, found.values()):
-            problems.append(nothing_for(role, roles, table, found.values(), key))
+            problems.append(nothing_for(role, roles, table, found.values(), keys))
+            if separator_in(table):  # others lack a column for the same reason
+                break
         else:
             found[role] = chosen
     for role in given.keys() & found.keys() & roles.keys():
@@ -79,6 +85,35 @@ def resolve(
     if problems:
         raise InputError(problems)
     return found | id_column(table, found)
+
+
+def remembered(
+    table: Table, roles: Mapping[str, Role], origin: Mapping[str, Any], given: Mapping[str, str] | None
+) -> Columns:
+    """What is `given`, and for other roles the columns of a model's own data, where a table has them."""
+    given = dict(given or {})
+    known = {role: column for role, column in (origin.get("columns") or {}).items() if role in roles}
+    return given | {
+        role: column
+        for role, column in known.items()
+        if role not in given
+        and column not in given.values()
+        and column in table.columns
+        and fits(table, column, roles[role], any)
+    }
+
+
+def mapping(found: Mapping[str, str]) -> str:
+    """Which column plays which role, for people."""
+    return ", ".join(f"{role} = {column}" for role, column in found.items())
+
+
+def no_role(role: str, column: str, roles: Mapping[str, Role], table: Table, key: str) -> str:
+    """Say that a column is given to what is no role."""
+    names = [*roles, "id"]
+    if column in names and role in table.columns:
+        return f"{key}{role} is no role but a column; write {key}{column}={role}"
+    return f"{key}{role} is no role here{nearest(role, names)}; choose from {listing(names)}"
 
 
 def dispensable(spec: Role, roles: Mapping[str, Role], found: Columns) -> bool:
@@ -91,15 +126,15 @@ def stand_ins(spec: Role, roles: Mapping[str, Role]) -> list[str]:
     return [name for name, other in roles.items() if roles.get(other.instead_of or "") is spec]
 
 
-def nothing_for(role: str, roles: Mapping[str, Role], table: Table, taken: Iterable[str], key: str) -> str:
+def nothing_for(role: str, roles: Mapping[str, Role], table: Table, taken: Iterable[str], keys: Keys) -> str:
     """Say that no column is what a role needs; the one that is called so may hold something else."""
-    spec = roles[role]
+    spec, key = roles[role], keys.column
     column = next((c for c in named(table, spec) if c not in taken), None)
     if column is not None:
         return wrong_kind(role, spec, table, column, key)
     start = f"{table.source} has no column for {role}, which is {DESCRIPTIONS[spec.kind]}"
     start += "".join(f", nor for {n}, {DESCRIPTIONS[roles[n].kind]}" for n in stand_ins(spec, roles))
-    return no_column(start, spec.column, table, f"name it with {key}{role}=COLUMN")
+    return no_column(start, spec.column, table, keys, f"name it with {key}{role}=COLUMN")
 
 
 def holds_another_kind(table: Table, spec: Role, taken: Iterable[str]) -> bool:
@@ -118,13 +153,20 @@ def wrong_kind(role: str, spec: Role, table: Table, column: str, key: str) -> st
     )
 
 
-def no_column(start: str, column: str, table: Table, advice: str = "correct the name") -> str:
+def no_column(start: str, column: str, table: Table, keys: Keys, advice: str = "correct the name") -> str:
     """Finish a sentence about a missing column: what there is, what is near, and what to do."""
-    only = next(iter(table.columns)) if len(table.columns) == 1 else ""
-    separator = next((sign for sign in (";", "\t", "|", ",") if sign in only), None)
+    separator = separator_in(table)
     if separator:
-        return f"{start}; its only column is {only!r}: set data.separator={separator!r}"
+        only = next(iter(table.columns))
+        return f"{start}; its only column is {only!r}: set {keys.separator}{separator!r}"
     return f"{start}{nearest(column, table.columns)}; its columns are {listing(table.columns)}; {advice}"
+
+
+def separator_in(table: Table) -> str | None:
+    """The sign that should have parted the only column of a table in a text file."""
+    text = table.source.lower().endswith(tuple(USUAL))
+    only = next(iter(table.columns)) if text and len(table.columns) == 1 else ""
+    return next((sign for sign in SIGNS if sign in only), None)
 
 
 def by_name(table: Table, spec: Role, taken: Iterable[str]) -> str | None:
@@ -141,6 +183,8 @@ def named(table: Table, spec: Role) -> list[str]:
 
 def by_kind(table: Table, spec: Role, taken: Iterable[str]) -> str | None:
     """The only column left whose values are all of the right kind; labels must also repeat."""
+    if separator_in(table):
+        return None
     left = [c for c in table.columns if c not in taken and c.strip().lower() not in NUMBERINGS]
     fitting = [column for column in left if fits(table, column, spec, all)]
     if spec.kind == "label":
@@ -168,6 +212,18 @@ def id_column(table: Table, found: Columns) -> Columns:
 def holds_ids(table: Table, column: str) -> bool:
     """Whether a column tells every row from the others."""
     return column in table.columns and unique(table.columns[column])
+
+
+def repeated_ids(tables: Mapping[str, Sequence[Table]], column: str) -> Iterator[str]:
+    """Say in which splits a column that all tables should have does not tell every row from the others."""
+    for split, group in tables.items():
+        values = [value for table in group if column in table.columns for value in table.columns[column]]
+        if len(values) < sum(map(len, group)) or not unique(values):
+            yield (
+                f"data.columns.id {column!r} does not tell every row of the {split} split "
+                f"({len(group)} {'tables' if len(group) > 1 else 'table'}) from the others by a text or a "
+                "whole number; name another column, or leave it out to number the rows"
+            )
 
 
 def unique(values: Sequence[Any]) -> bool:

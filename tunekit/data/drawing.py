@@ -43,9 +43,12 @@ def stratified(strata: Sequence[str], share: float, random: np.random.Generator)
     if not picked:
         largest = max(sorted(groups), key=lambda stratum: len(groups[stratum]))
         if len(groups[largest]) < 2:
+            few = len(strata) * share < 1
+            why = "too few" if few else "each with a label that no other has, so that there is none"
             raise InputError(
-                f"training has {len(strata)} rows, too few to cut a validation split from; "
-                "give more, name one with data.splits.validation, or set data.validation_share=0"
+                f"training has {len(strata)} rows, {why} to cut a validation split from; "
+                f"{'give more' if few else 'correct data.columns'}, name one with data.splits.validation, or "
+                "set data.validation_share=0"
             )
         picked.add(int(random.choice(groups[largest])))
     return picked

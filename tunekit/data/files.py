@@ -4,10 +4,24 @@ import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tunekit.data.formats import READERS, Row, read_texts
+from tunekit.data.formats import READERS, USUAL, Row, other_separator, read_texts
 from tunekit.errors import InputError, first_line
+
+BY_LINES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")  # where a row can be left out by itself
+
+
+class Keys(NamedTuple):
+    """What comes before a setting where it is made, for messages."""
+
+    column: str  # before a role
+    separator: str
+    encoding: str
+
+
+RECIPE = Keys("data.columns.", "data.separator=", "data.encoding=")
+LINE = Keys("--column ", "--separator ", "--encoding ")
 
 
 @dataclass
@@ -21,6 +35,7 @@ class Table:
         default_factory=dict
     )  # of integer label columns that have names
     folder: Path = field(default=Path(), compare=False)  # where relative paths in it start
+    unread: Sequence[str] = ()  # what is wrong with lines that are left out
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
@@ -30,8 +45,18 @@ class Table:
         return f"{self.source}:{self.lines[row]}" if self.lines is not None else f"{self.source} row {row}"
 
 
-def read(path: Path, encoding: str, separator: str | None, text_rows: str = "line") -> Table:
+def read(
+    path: Path,
+    encoding: str,
+    separator: str | None,
+    text_rows: str = "line",
+    *,
+    keys: Keys = RECIPE,
+    skip: bool = False,
+) -> Table:
     """Read one data file; `text_rows` says what of a .txt file is a row.
+
+    With `skip`, rows that cannot be read are left out and noted, where others do not depend on them.
 
     Raises:
         InputError: the format is unknown, or the content is not of that format; names every line that is not.
@@ -41,12 +66,15 @@ def read(path: Path, encoding: str, separator: str | None, text_rows: str = "lin
         table = read_columnar(path)
     else:
         problems = list[str]()
-        text = decode(path, encoding)
+        text = decode(path, encoding, keys)
+        if suffix in USUAL:
+            refuse_another(path, text, separator, keys)
         parted = suffix == ".txt" and text_rows != "line"
         found = read_texts(text, text_rows) if parted else READERS[suffix](text, str(path), separator)
         table = as_table(sound(found, problems), str(path))
-        if problems:
+        if problems and not (skip and len(table) and suffix in BY_LINES):
             raise InputError(problems)
+        table.unread = problems
     if not len(table):
         raise InputError(f"{path} has no rows; give a file with at least one")
     table.folder = path.parent
@@ -54,12 +82,34 @@ def read(path: Path, encoding: str, separator: str | None, text_rows: str = "lin
 
 
 def sound(found: Iterable[Row | str], problems: list[str]) -> Iterator[Row]:
-    """The rows of a reader; what is wrong with lines goes to `problems`."""
-    for item in found:
-        if isinstance(item, str):
-            problems.append(item)
-        else:
-            yield item
+    """The rows of a reader; what is wrong with lines goes to `problems`.
+
+    Raises:
+        InputError: what follows cannot be read either; names it after all that came before.
+    """
+    try:
+        for item in found:
+            if isinstance(item, str):
+                problems.append(item)
+            else:
+                yield item
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from None
+
+
+def refuse_another(path: Path, text: str, separator: str | None, keys: Keys) -> None:
+    """Refuse a file whose header another sign parts than is given, or usual.
+
+    Raises:
+        InputError: it does; names the sign.
+    """
+    found = other_separator(text, separator, USUAL[path.suffix.lower()])
+    if found:
+        column, sign = found
+        raise InputError(
+            f"{path}:1: its only column is {column!r}; set {keys.separator}{sign!r}, or, where that is one "
+            f"name, {keys.separator}{USUAL[path.suffix.lower()]!r} and {keys.column}ROLE=COLUMN"
+        )
 
 
 def as_table(rows: Iterable[Row], source: str) -> Table:
@@ -80,26 +130,36 @@ def as_table(rows: Iterable[Row], source: str) -> Table:
     return Table(source, dict(columns), lines if len(lines) == count else None)
 
 
-def decode(path: Path, encoding: str) -> str:
+def decode(path: Path, encoding: str, keys: Keys = RECIPE) -> str:
     """A text file's content; a byte order mark is dropped."""
-    content = path.read_bytes()
+    return decode_content(path.read_bytes(), str(path), encoding, keys)
+
+
+def decode_content(content: bytes, source: str, encoding: str, keys: Keys) -> str:
+    """Bytes as text; a byte order mark is dropped.
+
+    Raises:
+        InputError: they are in another encoding.
+    """
     utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
     if utf8 and b"\0" in content[:4]:  # the head of utf-16 without a mark is also valid utf-8
         raise InputError(
-            f"{path}:1: byte {content.index(0)} is 0, not utf-8 text; {naming_encoding(content)}"
+            f"{source}:1: byte {content.index(0)} is 0, not utf-8 text; {naming_encoding(content, keys)}"
         )
     try:
         return content.decode("utf-8-sig" if utf8 else encoding)
     except UnicodeError as error:
         at = getattr(error, "start", 0)
         line = content.count(b"\n", 0, at) + 1
-        raise InputError(f"{path}:{line}: byte {at} is not {encoding}; {naming_encoding(content)}") from None
+        raise InputError(
+            f"{source}:{line}: byte {at} is not {encoding}; {naming_encoding(content, keys)}"
+        ) from None
 
 
-def naming_encoding(content: bytes) -> str:
+def naming_encoding(content: bytes, keys: Keys) -> str:
     """What to do about a file of another encoding, guessed from its first bytes."""
     wide = b"\0" in content[:4] or content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    return f"name the file's encoding, for example data.encoding={'utf-16' if wide else 'latin-1'}"
+    return f"name the file's encoding, for example {keys.encoding}{'utf-16' if wide else 'latin-1'}"
 
 
 def read_columnar(path: Path) -> Table:

@@ -17,6 +17,9 @@ from tunekit.data.squad import is_nested, read_articles
 from tunekit.errors import InputError, cut, first_line, listing
 
 MAX_FIELD = 10_000_000  # characters of one csv field
+SIGNS = (";", "\t", "|", ",")  # that separate columns
+USUAL = {".csv": ",", ".tsv": "\t"}  # the one that does where nothing is said
+EXCEL = re.compile(r"\ufeff?\"?sep=([^\w\s\"]|\t)\"?\r?\n")  # a first line that names it
 TAG = re.compile(r"O|[BIESLU]-\S+")
 
 Row = tuple[int | None, dict[str, Any]]  # line, values by column
@@ -24,15 +27,23 @@ Rows = Iterable[Row | str]  # a text is what is wrong with a line
 
 
 def read_csv(text: str, source: str, separator: str | None) -> Iterator[Row | str]:
-    """Comma or otherwise separated values with a header line."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator or ",", strict=True)
+    """Comma or otherwise separated values with a header line; one before it may name the separator.
+
+    Raises:
+        InputError: quotes are broken, so that nothing after them can be read.
+    """
+    named = EXCEL.match(text)
+    separator = separator or (named.group(1) if named else ",")
+    first = 2 if named else 1
+    content = io.StringIO(text[named.end() :] if named else text, newline="")
+    reader = csv.reader(content, delimiter=separator, strict=True)
     csv.field_size_limit(MAX_FIELD)
     header: list[str] | None = None
     blank = list[int]()  # where several columns have no name
-    start = 1
+    start = first
     try:
         for values in reader:
-            line, start = start, reader.line_num + 1
+            line, start = start, reader.line_num + first
             if not values:
                 continue
             if header is None:
@@ -51,12 +62,30 @@ def read_csv(text: str, source: str, separator: str | None) -> Iterator[Row | st
                     del row[""]
                 yield line, row
     except csv.Error as error:
-        yield f"{source}:{start}: {error}; check the quotes from there on"
+        raise InputError(f"{source}:{start}: {error}; check the quotes from there on") from None
 
 
 def read_tsv(text: str, source: str, separator: str | None) -> Iterator[Row | str]:
     """Tab-separated values with a header line."""
-    return read_csv(text, source, separator or "\t")
+    return read_csv(text, source, separator or (None if EXCEL.match(text) else "\t"))
+
+
+def other_separator(text: str, given: str | None, usual: str) -> tuple[str, str] | None:
+    """The only column of a table, and the sign in its name that parts it instead of the given or usual one.
+
+    One that is given is wrong only where further rows have several columns.
+    """
+    if EXCEL.match(text):
+        return None
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=given or usual)
+    csv.field_size_limit(MAX_FIELD)
+    try:
+        header = next((cells for cells in lines if cells), [])
+        sure = given is None or any(len(cells) > 1 for cells in islice(lines, 200))
+    except csv.Error:
+        return None
+    sign = next((s for s in SIGNS if len(header) == 1 and s != (given or usual) and s in header[0]), None)
+    return (header[0], sign) if sure and sign else None
 
 
 def checked_header(header: list[str], source: str) -> list[str]:

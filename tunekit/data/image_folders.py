@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tunekit.console import out
 from tunekit.data.files import Table
 from tunekit.data.images import SUFFIXES
 from tunekit.errors import InputError, listing, nearest
@@ -28,10 +29,14 @@ def read_classes(
     """
     inside = {path.name: path for path in folders_in(folder)}
     usual = {split: inside[name] for name in inside for split in synonyms if name.lower() in synonyms[split]}
+    only = next(iter(usual.values())) if len(usual) == 1 else folder
+    if only != folder and len(inside) > 2 and not folders_in(only):
+        out.say(f"{only.name} is a class like the other folders of {folder}: it holds none, as a split would")
+        usual = {}
     wanted = usual or {"train": folder}
     if named:
         wanted = {split: split_folder(name, inside, folder, split) for split, name in named.items() if name}
-    problems = [text for path in wanted.values() for text in wrong_in(path)]
+    problems = [text for path in wanted.values() for text in wrong_in(path, folder)]
     if problems:
         raise InputError(problems)
     return {split: [table(path, folder)] for split, path in wanted.items()}
@@ -47,13 +52,15 @@ def split_folder(name: str, inside: Mapping[str, Path], folder: Path, split: str
     return inside[name]
 
 
-def wrong_in(folder: Path) -> Iterator[str]:
+def wrong_in(folder: Path, root: Path) -> Iterator[str]:
     """Say what keeps a split's folder from being one of classes."""
+    split = ", and its name makes it a split" if folder != root else ""
     classes, loose = folders_in(folder), files_in(folder)
     pictures = [path.name for path in loose if path.suffix.lower() in SUFFIXES]
     count = f"{len(pictures)} pictures" if len(pictures) != 1 else "1 picture"
     if not classes:
-        yield f"{folder} has no class folders ({count} directly in it: {listing(pictures, 3)}); {ADVICE}"
+        shown = f"({count} directly in it: {listing(pictures, 3)})"
+        yield f"{folder} has no class folders {shown}{split}; {ADVICE}"
     elif pictures:
         yield f"{folder} has {count} outside its class folders ({listing(pictures, 3)}); {ADVICE}"
     for path in classes:

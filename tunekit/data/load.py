@@ -94,8 +94,13 @@ def of_tables(
         raise InputError(
             f"no training row of label {listing(sorted(gone))} can be read ({broken[0][1]}); mend some"
         )
-    skipped = [problem for _, problem in problems + broken]
+    skipped = unread(tables) + [problem for _, problem in problems + broken]
     return Data(rows, labels, found, skipped, corrected)
+
+
+def unread(tables: Tables) -> list[str]:
+    """What is wrong with lines that could not be read, and are left out."""
+    return [problem for group in tables.values() for table in group for problem in table.unread]
 
 
 def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str, Data]:
@@ -114,12 +119,13 @@ def load_split(section: DataSection, task: Task, split: str | None) -> tuple[str
     chosen = {name: tables[name]}
     kind, options, labels = type(task), task.options, task.labels
     roles = columns.roles_of(kind, options, targets=True, given=task.given)
-    found = resolve_all(chosen, roles, section)
+    known = columns.remembered(chosen[name][0], roles, task.origin, section.columns)
+    found = resolve_all(chosen, roles, section.model_copy(update={"columns": known}))
     splits, problems, corrected = check_rows(narrowed(chosen, found), kind, options, found)
     problems += unknown_labels(splits, labels, kind.label_role(options), but="")
     rows = limited(usable(splits, problems, section), section.limit, 0)
     rows, broken = kept(rows, kind, options, task.processor, roles, section)
-    skipped = [problem for _, problem in problems + broken]
+    skipped = unread(chosen) + [problem for _, problem in problems + broken]
     return name, Data(rows, labels, found, skipped, corrected)
 
 
@@ -164,13 +170,14 @@ def kept(
 
 
 def resolve_all(tables: Tables, roles: Mapping[str, Role], section: DataSection) -> columns.Columns:
-    """The columns of the first table, which all others must have too; ids only where all have them."""
+    """The columns of the first table, which all others must have too; ids only where they tell rows apart."""
     first, *others = [table for group in tables.values() for table in group]
     found = columns.resolve(first, roles, section.columns)
-    inferred = None if "id" in (section.columns or {}) else found.get("id")
-    if inferred and not all(columns.holds_ids(table, inferred) for table in others):
+    repeated = list(columns.repeated_ids(tables, found["id"])) if "id" in found else []
+    if repeated and "id" not in (section.columns or {}):
         del found["id"]
-    problems = [
+        repeated = []
+    problems = repeated + [
         f"{table.source} has no column {column!r}, which {first.source} has; "
         f"its columns are {listing(table.columns)}; name them alike"
         for table in others

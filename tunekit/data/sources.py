@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tunekit.console import out
 from tunekit.data.files import SUFFIXES, Table, from_dataset, read
 from tunekit.data.hub import load_hub
 from tunekit.data.image_folders import holds_pictures, read_classes
@@ -18,6 +19,10 @@ SYNONYMS = {
     "validation": ("validation", "valid", "val", "dev", "eval"),
     "test": ("test",),
 }
+PICTURES_TOO = (
+    "also holds pictures, whose folders are taken for their classes only where no data file lies beside "
+    "them; where that is meant, remove the data file"
+)
 HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
 
 Tables = dict[str, list[Table]]  # split -> its tables
@@ -71,10 +76,33 @@ def read_local(section: DataSection, path: Path) -> Tables:
         for split, files in local_files(section, path).items():
             for file in files:
                 with problems.collect():
-                    table = read(file, section.encoding, section.separator, section.text_rows)
+                    table = read(
+                        file,
+                        section.encoding,
+                        section.separator,
+                        section.text_rows,
+                        skip=section.bad_rows == "skip",
+                    )
                     tables.setdefault(split, []).append(table)
+    if problems.groups and path.is_dir() and holds_pictures(path):
+        problems.groups.append([f"{path} {PICTURES_TOO}"])
     problems.raise_if_any()
+    tell_unused(section, path, tables)
     return tables
+
+
+def tell_unused(section: DataSection, path: Path, tables: Tables) -> None:
+    """Name the data files of a folder that are not read because others are called after splits."""
+    if section.splits or not path.is_dir():
+        return
+    read_from = {table.source for group in tables.values() for table in group}
+    left = [file for file in data_files(path) if str(file) not in read_from and file.suffix.lower() != ".txt"]
+    if left:
+        names = listing((file.relative_to(path) for file in left), 4)
+        out.say(
+            f"not used: {names}, as other files of {path} are called {' and '.join(tables)}; name files with "
+            "data.splits to read others"
+        )
 
 
 def is_saved(path: Path) -> bool:
@@ -144,15 +172,10 @@ def named_file(name: str, folder: Path, split: str) -> Path:
 
 def files_by_split(folder: Path) -> dict[str, list[Path]]:
     """The data files of a folder by the split that their name begins with; all are train where none does."""
-    parts_of = {p: p.relative_to(folder).parts for p in sorted(folder.rglob("*"))}
-    files = [
-        path
-        for path, parts in parts_of.items()
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in parts)
-    ]
+    files = data_files(folder)
     found: dict[str, list[Path]] = {}
     for file in files:
-        words = [re.split(r"[-_.]", part.lower())[0] for part in parts_of[file]]
+        words = [re.split(r"[-_.]", part.lower())[0] for part in file.relative_to(folder).parts]
         for split in SPLITS:
             if any(word in SYNONYMS[split] for word in words):
                 found.setdefault(split, []).append(file)
@@ -160,6 +183,16 @@ def files_by_split(folder: Path) -> dict[str, list[Path]]:
     if not found:
         return {"train": files} if files else {}
     return {split: found[split] for split in SPLITS if split in found}
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The files at any depth in a folder whose format can be read, by path."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
 
 
 def read_saved(section: DataSection, path: Path) -> Tables:

@@ -188,7 +188,9 @@ def number_of(value: Any) -> float:
         ValueError: it is none, or not finite.
     """
     if isinstance(value, bool) or not is_kind(value, "number"):
-        raise ValueError(f"is {cut(repr(value))}, not a number")
+        comma = isinstance(value, str) and is_number(value.replace(".", "").replace(",", "."))
+        advice = "; write a point before fractions, and none between thousands" if comma else ""
+        raise ValueError(f"is {cut(repr(value))}, not a number{advice}")
     try:
         number = float(value)
     except OverflowError:

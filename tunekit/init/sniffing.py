@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tunekit.data.files import decode
-from tunekit.data.formats import MAX_FIELD, READERS
+from tunekit.data.formats import EXCEL, MAX_FIELD, READERS, USUAL
 from tunekit.data.sources import files_of
 from tunekit.errors import InputError, listing
 from tunekit.recipe import DataSection
 
 SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}  # that separate columns
-USUAL = {".csv": ",", ".tsv": "\t"}  # what separates them where nothing is said
 HEAD = 65_536  # characters of a file that its separator is judged by
 EVEN = 0.8  # share of rows with as many columns as the header has
 ENCODINGS = (  # that are told apart where a file is not in UTF-8
@@ -151,6 +150,8 @@ def example(text: str) -> str:
 def separator_of(path: Path, encoding: str) -> tuple[str, str]:
     """What separates the columns of a file, and how that shows; nothing where there is one column."""
     text = decode(path, encoding)
+    if named := EXCEL.match(text):
+        return named.group(1), "the first line says so"
     head = text if len(text) <= HEAD else text[: text.rfind("\n", 0, HEAD) + 1] or text
     found = [(share, width, sign) for sign in SIGNS for share, width in evenness(head, sign)]
     share, width, sign = max(found, key=lambda each: each[:2], default=(0.0, 0, ""))

@@ -1,6 +1,7 @@
 """A model folder that tunekit made, loaded back with plain transformers."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from tunekit.models.checkpoint import read_config
 from tunekit.models.families import find_head
 from tunekit.models.weights import check_weights, names_of_weights
 from tunekit.network import ID, absent, at_revision
+from tunekit.recipe import DataSection
 from tunekit.tasks.base import FOREIGN, Task
 
 WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "recipe.yaml", "README.md")  # beside the weights
+ORIGIN = ("columns", "separator", "encoding")  # what is kept of how the data were written
 
 
 def find_folder(path: Path, *, weights: bool = True) -> Path:
@@ -80,6 +83,7 @@ def load_task(folder: Path) -> tuple[str, Task]:
         labels = [str(each) for each in facts["labels"]]
         given = [role for role in facts["given"] if role in kind.inputs]
         learned, decision = dict(facts["learned"]), dict(facts["decision"])
+        origin = origin_in(facts)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder}/tunekit.json is damaged ({first_line(error)}); take the folder from its run"
@@ -89,8 +93,32 @@ def load_task(folder: Path) -> tuple[str, Task]:
     processor = auto.from_pretrained(folder, trust_remote_code=False, **kind.processor_options)
     task = kind(options, processor, labels, find_head(str(folder), config, kind))
     task.given = given
-    task.learned, task.decision = learned, decision
+    task.learned, task.decision, task.origin = learned, decision, origin
     return facts["task"], task
+
+
+def origin_in(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """How the data of a model were written, as its tunekit.json says; nothing where it is older.
+
+    Raises:
+        ValueError: it says what no recipe could.
+    """
+    given = dict(facts.get("origin", {}))
+    known = {key: given[key] for key in ORIGIN if key in given}
+    return DataSection.model_validate({"path": "none", **known}).model_dump(include=set(known))
+
+
+def origin_of(folder: Path) -> dict[str, Any]:
+    """How the data of a folder's model were written; nothing where tunekit did not make it.
+
+    Raises:
+        InputError: its tunekit.json is damaged.
+    """
+    file = folder / "tunekit.json"
+    try:
+        return origin_in(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{file} is damaged ({first_line(error)}); take the folder from its run") from None
 
 
 def load_weights(folder: Path, task: Task) -> Any:

@@ -287,13 +287,6 @@ def save_finetuned(folder: Path, task: Task, name: str, model: Any, weights: Any
 def save_processor(folder: Path, task: Task, name: str, **more: Any) -> None:
     """Write the tokenizer or image processor of a task, and tunekit.json."""
     task.processor.save_pretrained(folder)
-    facts = {
-        "task": name,
-        "options": task.options.model_dump(mode="json"),
-        "labels": task.labels,
-        "given": task.given,
-        "learned": task.learned,
-        "decision": task.decision,
-        **more,
-    }
+    kept = {key: getattr(task, key) for key in ("labels", "given", "learned", "decision", "origin")}
+    facts = {"task": name, "options": task.options.model_dump(mode="json"), **kept, **more}
     (folder / "tunekit.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunekit import tasks
 from tunekit.console import out
+from tunekit.data.columns import mapping
 from tunekit.data.load import Data, load
 from tunekit.data.sources import on_hub
 from tunekit.environment import hush
@@ -91,11 +92,26 @@ def check(recipe: Recipe, run: Run, *, overwrite: bool, known: Data | None = Non
     assert data is not None and checkpoint is not None
     task = kind(options, processor, data.labels, checkpoint.head)
     task.given = [role for role in kind.inputs if role in data.columns]
+    columns = {role: column for role, column in data.columns.items() if role != "id"}
+    task.origin = recipe.data.model_dump(include={"separator", "encoding"}) | {"columns": columns}
     prepared = Prepared(recipe, data, checkpoint, task)
     if run.facts and not overwrite and known is None:
         refuse_changes(run, prepared.identity())
     tell(data)
     return prepared
+
+
+def refuse_several(settings: Recipe) -> None:
+    """Refuse a recipe for several runs where one is made.
+
+    Raises:
+        InputError: it is one.
+    """
+    if settings.train.seeds > 1:
+        raise InputError(
+            f"train.seeds is {settings.train.seeds}, and this makes one run; give train.seeds=1, or call "
+            "tunekit.finetune_seeds, which makes them all"
+        )
 
 
 def check_modules(metrics: Sequence[str], task: Task, data: Data | None) -> None:
@@ -158,9 +174,8 @@ def check_space(run: Run, checkpoint: Checkpoint | None, keep: int, trained: int
 
 def tell(data: Data) -> None:
     """Say which column plays which role, how many rows there are, and what was left out."""
-    mapping = ", ".join(f"{role} = {column}" for role, column in data.columns.items())
     sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in data.splits.items())
-    out.say(f"columns: {mapping}")
+    out.say(f"columns: {mapping(data.columns)}")
     out.say(f"rows: {sizes}" + (f"; {len(data.labels)} labels" if data.labels else ""))
     if data.skipped:
         out.warn(

@@ -150,11 +150,13 @@ def read_mapping(reading: Reading) -> tuple[dict[str, Any], Reading]:
 
 
 def read_value(text: str, source: str) -> Any:
-    """The value of `KEY=VALUE` on the command line.
+    """The value of `KEY=VALUE` on the command line; signs that begin a block of lines in a file are texts.
 
     Raises:
         InputError: it is no YAML value.
     """
+    if text.strip() in ("|", ">"):
+        return text.strip()
     reading = Reading(text, source, one_line=True)
     node = reading.compose()
     value = None if node is None else reading.plain(node, ())

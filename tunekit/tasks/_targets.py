@@ -1,5 +1,6 @@
 """Which column holds what is asked of a whole input: a label, several of them, or a number."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ SEPARATORS = (";", "|", ",")  # of labels in one text, the surest first
 SEVERAL = 0.05  # share of rows with several labels from which on a sign parts them
 FURTHER = ("emotion", "intent", "topic", "genre", "polarity")  # names that say it as clearly
 NAMES = tuple(dict.fromkeys([*(n for form in FORMS.values() for n in form.column.names), *FURTHER]))
+COMMA_OR_WHOLE = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?")  # such as 3, 1,5 and 1.234,5
 LARGE = 10  # from which on numbers are hard to learn as they are
 KIND_OF = {form.role: kind for kind, form in FORMS.items()}  # role -> what is asked
 
@@ -53,7 +55,8 @@ def as_given(column: Column, kind: str) -> Target:
     """A column that the user has named for one kind of answers."""
     separator = separator_in(column) if kind == "multi-label" else None
     options = {"label_separator": separator} if separator else {}
-    return Target(column, kind, column.describe(), options)
+    obstacle = pointless(column) if kind == "regression" and decimal_commas(column) else None
+    return Target(column, kind, column.describe(), options, obstacle)
 
 
 def target_in(column: Column) -> Iterator[Target]:
@@ -66,6 +69,8 @@ def target_in(column: Column) -> Iterator[Target]:
             yield Target(column, "multi-label", shown)
     elif written_lists(column):
         yield Target(column, "multi-label", shown, obstacle=unwritten(column))
+    elif decimal_commas(column):
+        yield Target(column, "regression", shown, obstacle=pointless(column))
     elif separator := separator_in(column):
         labels = len(set(parts(column, separator)))
         why = f"{labels} different labels, several a row with {separator!r} between them"
@@ -122,6 +127,22 @@ def labels_repeat(items: Sequence[Any]) -> bool:
     counts = Counter(str(item) for item in items)
     short = all(len(label) <= LONGEST_LABEL and pieces(label) <= MOST_WORDS for label in counts)
     return 2 <= len(counts) <= len(items) / 2 and short
+
+
+def decimal_commas(column: Column) -> bool:
+    """Whether values are numbers with a comma before their fractions."""
+    texts = [value.strip() for value in column.values if isinstance(value, str)]
+    numbers = len(texts) == len(column.values) and all(map(COMMA_OR_WHOLE.fullmatch, texts))
+    return numbers and any("," in text for text in texts)
+
+
+def pointless(column: Column) -> str:
+    """What to do about them."""
+    return (
+        f"column {column.name!r} holds numbers with a comma before their fractions ({column.values[0]}); "
+        "write a point there (1.5), and none between thousands; where they are several labels instead, "
+        f"say so with --column labels={column.name!r}"
+    )
 
 
 def written_lists(column: Column) -> bool:

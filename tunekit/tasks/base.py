@@ -103,8 +103,8 @@ class Task(Shown, Taken, Coupled, ABC):
         self.options, self.processor, self.labels = options, processor, list(labels)
         self.head = head or self.heads[0]  # the Auto class in use
         self.index = {label: i for i, label in enumerate(self.labels)}
-        needed = (role for role, spec in self.inputs_for(options).items() if spec.needed)
-        self.given = list(needed)  # inputs that the data has
+        self.given = [role for role, spec in self.inputs_for(options).items() if spec.needed]  # data has them
+        self.origin: dict[str, Any] = {}  # the data's columns, separator and encoding; stored with the model
         self.learned: dict[str, Any] = {}  # what `learn` gave; stored with the model
         self.decision: dict[str, Any] = {}  # what `tune` gave for the best model; stored with it
 
