@@ -193,6 +193,7 @@ def test_a_merged_model_may_write_something_else_at_a_tie(writer: tuple[Path, An
 def test_a_merged_model_that_is_another_one_is_refused(writer: tuple[Path, Any, Any]) -> None:
     folder, task, model = writer
     other = copy.deepcopy(model)
+    torch.manual_seed(0)
     with torch.no_grad():
         for parameter in other.parameters():
             parameter += 0.05 * torch.randn_like(parameter)

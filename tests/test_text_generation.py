@@ -548,7 +548,7 @@ def test_a_row_that_teaches_nothing_is_refused(row: Any, options: Any, problem: 
 def test_of_a_trained_model_no_column_stands_for_what_it_learned_from(tmp_path: Path) -> None:
     from tunekit import tasks
     from tunekit.data.columns import resolve, roles_of
-    from tunekit.data.files import read
+    from tunekit.data.files import LINE, read
 
     (tmp_path / "rows.txt").write_text("hi\n")
     kind, table = tasks.find(NAME), read(tmp_path / "rows.txt", "utf-8", None)
@@ -557,7 +557,7 @@ def test_of_a_trained_model_no_column_stands_for_what_it_learned_from(tmp_path: 
     )
     assert resolve(table, of_prompts, None) == {"prompt": "text"}
     with pytest.raises(InputError, match="has no column for messages, .* name it with --column messages"):
-        resolve(table, of_chats, None, "--column ")
+        resolve(table, of_chats, None, LINE)
 
 
 @pytest.mark.parametrize(("rows", "count"), [("line", 4), ("paragraph", 2), ("file", 1)])

@@ -79,7 +79,9 @@ def said(environment: dict[str, str], recipe: Path) -> list[str]:
         run(environment, "evaluate", f"{folder}/{PLANTED}", code=2),
         run(environment, "predict", finished, "--column", GIVEN, "--debug", code=2),
         run(environment, "predict", finished, f"--{GIVEN}", code=2),
-        run(environment | {"RANK": GIVEN}, "finetune", recipe, "--debug", code=1),  # a crash that quotes it
+        run(
+            environment | {"HF_HUB_DOWNLOAD_TIMEOUT": GIVEN}, "finetune", recipe, "--debug", code=1
+        ),  # a crash that quotes it
     ]
 
 
