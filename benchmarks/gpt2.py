@@ -2,7 +2,7 @@
 
     python benchmarks/gpt2.py FOLDER TEXT.txt
     tunekit finetune text-generation model=FOLDER data=TEXTS task.max_length=256 \\
-        train.epochs=12 train.batch_size=16 train.learning_rate=1e-3 train.weight_decay=0.1
+        train.epochs=5 train.batch_size=16 train.learning_rate=1e-3 train.weight_decay=0.1
 """
 
 import sys
