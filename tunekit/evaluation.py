@@ -123,15 +123,22 @@ def baselines(task: Task, rows: Rows) -> dict[str, Estimate]:
     found: dict[str, Estimate] = {}
     for name, answers in task.baselines(rows).items():
         statistics = measure.statistics(answers, references)
-        estimates = stats.estimate(
-            statistics,
-            measure.summarize,
-            units=units(task, rows),
-            recount=measure.recount,
-            shares=measure.shares,
-        )
+        estimates = estimated(task, rows, statistics, measure.summarize)
         found |= {f"{name}_{metric}": estimates[metric] for metric in measure.reported if metric in estimates}
     return found
+
+
+def estimated(
+    task: Task,
+    rows: Rows,
+    statistics: Sequence[Any],
+    summarize: Callable[[metrics.Totals], metrics.Metrics],
+) -> dict[str, Estimate]:
+    """Every metric of rows with its interval, as the task's rows depend on each other."""
+    measure = task.measure
+    return stats.estimate(
+        statistics, summarize, units=units(task, rows), recount=measure.recount, shares=measure.shares
+    )
 
 
 def baseline_names(task: Task) -> list[str]:
@@ -157,13 +164,7 @@ def judge(
     values = framework.combine([ours, *theirs]).compute(
         predictions=[task.comparable(a) for a in answers], references=list(references)
     )
-    intervals = stats.estimate(
-        statistics,
-        task.summarize,
-        units=units(task, rows),
-        recount=measure.recount,
-        shares=measure.shares,
-    )
+    intervals = estimated(task, rows, statistics, task.summarize)
     names = tuple(name for name in names if name in intervals)  # some need more than every row has
     found = {
         name: replace(intervals[name], value=float(values.get(name, intervals[name].value))) for name in names

@@ -154,8 +154,7 @@ class Run:
             tell(row)
 
     def cut_log(self, rows: int) -> None:
-        """Keep the first rows of log.jsonl: what came after the checkpoint comes again, in this launch."""
-        self.record(launch=launch_names())
+        """Keep the first rows of log.jsonl: what came after the checkpoint comes again."""
         if self.writes and self.log_path.exists():
             kept = self.log_path.read_text().splitlines(keepends=True)[:rows]
             write(self.log_path, "".join(kept))

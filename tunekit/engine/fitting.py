@@ -17,6 +17,7 @@ from tunekit.engine.shards import Writers
 from tunekit.engine.signals import StopSignals
 from tunekit.engine.state import Best, State, give_weights, restore, snapshot
 from tunekit.engine.steps import Progress, Watch, any_process, run_steps
+from tunekit.environment import launch_names
 from tunekit.errors import InputError, Interrupted, listing
 from tunekit.evaluation import Scores, baselines, evaluate
 from tunekit.identity import origin
@@ -51,8 +52,7 @@ class Fitting:
     baselines: dict[str, Estimate] = field(default_factory=dict)  # of the validation rows
 
     def __post_init__(self) -> None:
-        shared = self.optimization.sharded
-        self.saver = Saver(self.run, self.section.keep, Writers() if shared else None)
+        self.saver = Saver(self.run, self.section.keep, Writers() if self.optimization.sharded else None)
         self.watch = Watch(self.optimization, self.steps)
 
     @property
@@ -73,21 +73,21 @@ class Fitting:
         accelerator = self.optimization.accelerator
         if self.saver.writers:
             self.saver.writers.meet_in(self.run.checkpoints)
+        run = self.run
         with first_alone():
-            run = self.run
             chosen = choose_step(run.checkpoints, self.begin_from, self.origin) if run.writes else None
         if accelerator.num_processes > 1:
             chosen = from_first(chosen)
         if chosen is not None:
-            saved = checkpoint.at_step(self.run.checkpoints, chosen)
-            self.state = restore(saved, self.optimization)
+            self.state = restore(checkpoint.at_step(run.checkpoints, chosen), self.optimization)
             steps, pieces = self.steps, self.state.pieces
             steps.most, steps.budget, steps.shrunk = pieces or (steps.most, steps.budget, False)
             out.say(f"continuing after step {self.state.step} of {self.total}")
         accelerator.wait_for_everyone()
-        if self.run.writes:
-            checkpoint.drop_after(self.run.checkpoints, self.state.step)
-        self.run.cut_log(self.state.log_rows)
+        if run.writes:
+            checkpoint.drop_after(run.checkpoints, self.state.step)
+        run.record(launch=launch_names())  # which begins from here when it is started again
+        run.cut_log(self.state.log_rows)
 
     def catch_up(self) -> None:
         """Make the evaluation that the step a run continues from was stopped before or in."""
