@@ -19,7 +19,6 @@ from tunekit.doctor.invariance import compare_cuts
 from tunekit.errors import EnvironmentFailure, InputError, TunekitError
 from tunekit.evaluation import predict
 from tunekit.fast.compiled import layers_of
-from tunekit.finish import Wanted, same, verify
 from tunekit.models.adapted import load_adapted, merged, read_config
 from tunekit.models.adapters import adapt, count_weights, find_places, trainable
 from tunekit.models.checkpoint import inspect
@@ -30,6 +29,7 @@ from tunekit.models.several import load_several
 from tunekit.optim import make_optimizer
 from tunekit.prepare import check_pushable
 from tunekit.prepare.trained import hollow
+from tunekit.proof import Wanted, same, verify
 from tunekit.recipe import AdapterSection, ModelSection, Recipe, TrainSection, load
 from tunekit.run import Run
 from tunekit.tasks._plain import adapter_code

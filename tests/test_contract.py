@@ -16,8 +16,8 @@ from tunekit import tasks, workflow
 from tunekit.data.load import load
 from tunekit.data.windows import encode
 from tunekit.evaluation import evaluate, predict
-from tunekit.finish import same
 from tunekit.models.finetuned import load_task, load_weights
+from tunekit.proof import same
 from tunekit.recipe import load as load_recipe
 from tunekit.run import Run
 from tunekit.stats import totals

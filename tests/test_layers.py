@@ -19,7 +19,7 @@ RANKS = {
     **dict.fromkeys(["fast", "models"], 4),
     "evaluation": 5,
     **dict.fromkeys(["checkpoint", "comparison", "identity", "optim", "run"], 6),
-    **dict.fromkeys(["card", "engine", "report", "tracking"], 7),
+    **dict.fromkeys(["card", "engine", "proof", "report", "tracking"], 7),
     **dict.fromkeys(
         ["checks", "embedding", "hub", "init", "prepare", "rescore", "before", "finish", "launch"], 8
     ),

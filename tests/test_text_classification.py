@@ -113,7 +113,7 @@ def test_it_learns(variant: str, family: str, finished: Finished) -> None:
 
 @every_cell
 def test_predict_answers_as_the_run_did(variant: str, family: str, finished: Finished) -> None:
-    from tunekit.finish import same
+    from tunekit.proof import same
 
     run = finished(variant, family)
     found = [

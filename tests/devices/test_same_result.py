@@ -10,7 +10,7 @@ from tests.building import difference
 from tests.devices.conftest import CELLS, STEPS, Recipes, Runs, job
 from tests.devices.driver import do
 from tunekit import checkpoint as checkpoints
-from tunekit.finish import same
+from tunekit.proof import same
 
 LIMIT = 1e-5  # relative difference of weights after 20 steps in fp32
 TASK = "text-classification"
