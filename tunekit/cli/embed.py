@@ -45,7 +45,7 @@ def embed(
     """Turn texts into vectors, straight from a checkpoint or a finished run: one row each, in order."""
     begin(as_json=as_json, quiet=quiet, offline=offline)
     from tunekit import workflow
-    from tunekit.data.streams import checked
+    from tunekit.data.manner import checked
 
     written = checked(separator, encoding)
     given = {"pooling": pooling, "normalize": normalize, "prefix": prefix, "max_length": max_length}

@@ -173,7 +173,7 @@ def predict(
     """Answer rows: one JSON line for each, in order."""
     begin(as_json=True, quiet=quiet, offline=offline)
     from tunekit import workflow
-    from tunekit.data.streams import checked
+    from tunekit.data.manner import checked
 
     if output:
         check_file(output, source)

@@ -4,71 +4,29 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tunekit.console import out
 from tunekit.data import columns, image_folders, images
 from tunekit.data.files import LINE, SUFFIXES, Table, as_table, decode_content, read
-from tunekit.data.formats import USUAL, Row, json_object, lines_of, parse_json
+from tunekit.data.formats import Row, json_object, lines_of, parse_json
 from tunekit.data.hub import stream_hub, streams
 from tunekit.data.keeping import keep
 from tunekit.data.load import Rows
+from tunekit.data.manner import Manner, checked
 from tunekit.data.nested import opened
 from tunekit.data.values import Normalizer, Unread
 from tunekit.errors import LONGEST_PATH, InputError, cut, listing
-from tunekit.recipe.sections import known_encoding, one_character
 from tunekit.tasks.base import Task
 
 STDIN = "standard input"
 MEND = "correct the row or leave it out"
 CHUNK = 1024  # rows that are sorted by length and answered together
-HEAD = 65_536  # characters of a file that tell whether it is separated as the run's own
 ARRAY = re.compile(r'\[\s*([{"\[]|$)')  # how a line begins that is no text but JSON
 CELL = re.compile(r"[;\t|,]")
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a source is written: as the user says, else as the model's own data were where it can be so."""
-
-    separator: str | None = None
-    encoding: str | None = None
-    origin: Mapping[str, Any] = field(default_factory=dict)
-    image: str | None = None  # the column of pictures, where the task looks at some
-    needed: Sequence[set[str]] = ()  # names of each column that the model needs
-
-    def encoding_of(self, path: Path) -> str:
-        """The encoding of a file: mostly UTF-8, whatever the model's own data were in."""
-        usual = self.origin.get("encoding") or "utf-8"
-        return self.encoding or ("utf-8" if usual == "utf-8" or is_utf8(path) else usual)
-
-    def separator_of(self, path: Path, encoding: str) -> str | None:
-        """What separates the columns of a file; None where it is what usually does."""
-        usual = self.origin.get("separator")
-        if self.separator or usual is None:
-            return self.separator
-        with path.open(encoding=encoding, errors="replace") as file:
-            head = file.readline() if path.suffix.lower() in USUAL else file.read(HEAD)
-        return usual if usual in head else None
-
-
-def checked(separator: str | None, encoding: str | None) -> dict[str, str | None]:
-    """A separator and an encoding that the user gives, as keywords for `stream`.
-
-    Raises:
-        InputError: they cannot be meant.
-    """
-    try:
-        given = "--separator", separator
-        separator = separator and one_character(separator)
-        given = "--encoding", encoding
-        encoding = encoding and known_encoding(encoding)
-    except ValueError as error:
-        raise InputError(f"{given[0]} {given[1]!r}: {error}") from None
-    return {"separator": separator, "encoding": encoding}
 
 
 def stream(
@@ -196,15 +154,6 @@ def pictures_in(path: Path) -> list[str]:
             f"--input {path} holds no pictures ({listing(images.SUFFIXES)}); give a folder of pictures"
         )
     return found
-
-
-def is_utf8(path: Path) -> bool:
-    """Whether a file can be text in UTF-8."""
-    try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            return "\0" not in file.read(4) and all(True for _ in file)
-    except UnicodeDecodeError:
-        return False
 
 
 def decoded(lines: BinaryIO, source: str, encoding: str = "utf-8") -> Iterator[str]:
